@@ -1,0 +1,57 @@
+/**
+ * WebSocket close codes: which may stand on the wire, and what Holdfast itself says when it closes.
+ * RFC 6455 §7.4 reserves some numbers for local use; a peer that receives one of those in a frame may crash
+ * (vulcand/oxy#133), so everything that leaves Holdfast passes through `wireCloseCode`.
+ */
+
+/** Codes that Holdfast sends of its own accord. Registered ones keep their meaning from RFC 6455 and the IANA registry. */
+export const CloseCode = {
+  Normal: 1000,
+  /** The balancer stops, or the connection reached its idle or lifetime limit. Reconnect. */
+  GoingAway: 1001,
+  /** The client broke a limit that the operator set, such as messages per second. */
+  PolicyViolation: 1008,
+  MessageTooBig: 1009,
+  /** The backend failed: reset, gone without a close frame, or it broke the protocol. */
+  InternalError: 1011,
+  /** The backend went away in order (1001 or 1012 from it). Reconnect. */
+  ServiceRestart: 1012,
+  /** A queue to a slow peer is full. Reconnect later. */
+  TryAgainLater: 1013,
+} as const;
+
+/** Received when the close frame carried no code (RFC 6455 §7.1.5); never sent. */
+export const NO_STATUS_RECEIVED = 1005;
+/** Reported when the connection ended without a close frame; never sent. */
+export const ABNORMAL_CLOSURE = 1006;
+
+/** A reason longer than this does not fit a control frame: 125 bytes less two for the code (RFC 6455 §5.5). */
+export const MAX_CLOSE_REASON_BYTES = 123;
+
+/** May this code stand in a close frame? 1000–1003, 1007–1014 and 3000–4999 may (RFC 6455 §7.4, IANA registry). */
+export function isWireCloseCode(code: number): boolean {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+/**
+ * Cuts a reason to 123 bytes of UTF-8 without splitting a character.
+ */
+export function cutCloseReason(reason: string): string {
+  // Four bytes is the longest character: anything this short fits whatever it holds.
+  if (reason.length * 4 <= MAX_CLOSE_REASON_BYTES) return reason;
+  let bytes = 0;
+  let end = 0;
+  for (const character of reason) {
+    bytes += utf8Length(character);
+    if (bytes > MAX_CLOSE_REASON_BYTES) break;
+    end += character.length;
+  }
+  return reason.slice(0, end);
+}
+
+function utf8Length(character: string): number {
+  const point = character.codePointAt(0) ?? 0;
+  if (point < 0x80) return 1;
+  if (point < 0x800) return 2;
+  return point < 0x10000 ? 3 : 4;
+}

@@ -1,0 +1,38 @@
+import { defineConfig } from 'vitest/config';
+
+// Unit tests run from the sources (the `@holdfast/source` export condition); everything else runs the built binary.
+const fromSource = { resolve: { conditions: ['@holdfast/source'] }, ssr: { resolve: { conditions: ['@holdfast/source'] } } };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...fromSource,
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], testTimeout: 10_000 },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // Each file runs real processes; two noisy cores serve two files at a time.
+          maxWorkers: 2,
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
