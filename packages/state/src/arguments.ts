@@ -1,0 +1,64 @@
+/**
+ * What every engine demands of arguments, checked in one place so that the engines cannot differ. The values may come
+ * from outside (a cookie, a query, an IPC message), hence `unknown`: bad input becomes a StateError, never a crash.
+ */
+import { StateError } from './errors.js';
+import { MAX_BACKEND_ID_BYTES, MAX_KEY_BYTES, MAX_POOL_BYTES, MAX_TTL_MS } from './shared-state.js';
+
+/** An address in the affinity map. Empty names are refused: they are always a missing value upstream of us. */
+export interface AffinityKey {
+  readonly pool: string;
+  readonly key: string;
+}
+
+export function checkAffinityKey(pool: unknown, key: unknown): AffinityKey {
+  const checkedPool = checkText(pool, 'pool name', MAX_POOL_BYTES);
+  if (typeof key !== 'string') throw invalid('affinity key', 'a string', key);
+  if (key === '') throw invalid('affinity key', 'at least one character', key);
+  const bytes = Buffer.byteLength(key);
+  if (bytes > MAX_KEY_BYTES) throw keyTooLong(checkedPool, bytes);
+  return { pool: checkedPool, key };
+}
+
+export function checkBackendId(id: unknown, role = 'backend id'): string {
+  const checked = checkText(id, role, MAX_BACKEND_ID_BYTES);
+  // A lone surrogate has no UTF-8 form: it would come back from Redis as another id than was stored.
+  if (LONE_SURROGATE.test(checked)) throw invalid(role, 'well-formed Unicode', checked);
+  return checked;
+}
+
+export function checkTtlMs(ttlMs: unknown): number {
+  if (typeof ttlMs !== 'number' || !Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs > MAX_TTL_MS) {
+    throw invalid('ttlMs', `an integer from 1 to ${MAX_TTL_MS}`, ttlMs);
+  }
+  return ttlMs;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function checkText(value: unknown, what: string, maxBytes: number): string {
+  if (typeof value !== 'string') throw invalid(what, 'a string', value);
+  const bytes = Buffer.byteLength(value);
+  if (bytes === 0) throw invalid(what, 'at least one character', value);
+  if (bytes > maxBytes) throw invalid(what, `at most ${maxBytes} bytes of UTF-8`, `${bytes} bytes`);
+  return value;
+}
+
+function keyTooLong(pool: string, bytes: number): StateError {
+  const expected = `expected at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${bytes}`;
+  return new StateError(
+    'STATE_KEY_TOO_LONG',
+    `affinity key of pool ${JSON.stringify(pool)}: ${expected}; hash the key or choose a shorter one to stick by`,
+  );
+}
+
+function invalid(what: string, expected: string, got: unknown): StateError {
+  return new StateError('STATE_INVALID_ARGUMENT', `${what}: expected ${expected}, got ${describeValue(got)}`);
+}
+
+/** Short and safe for any value: what came may be huge, cyclic or hostile. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
+}

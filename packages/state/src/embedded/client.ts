@@ -1,0 +1,143 @@
+/**
+ * The worker's end of the embedded engine. The transport is passed in (in production the IPC channel to the
+ * supervisor), and a reply that does not come in time is given up: the worker goes on without the answer.
+ * Arguments are checked on this side too, because only a message, not an error with its code, survives the channel.
+ */
+import { checkAffinityKey, checkBackendId, checkTtlMs, describeValue } from '../arguments.js';
+import { CallGate } from '../call-gate.js';
+import { StateError } from '../errors.js';
+import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth } from '../shared-state.js';
+
+/** Sends one call to the supervisor; rejects with an Error when the supervisor refused or is gone. */
+export type StateCall = (method: string, args: readonly unknown[]) => Promise<unknown>;
+
+export interface EmbeddedStateOptions {
+  readonly call: StateCall;
+  /** Milliseconds that a call waits for the supervisor's answer. @default 1000 */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 1000;
+
+/** How long one failed call counts against the health when no other call follows to show that it is over. */
+const FAILURE_COUNTS_MS = 10_000;
+
+export function createEmbeddedState(options: EmbeddedStateOptions): SharedState {
+  return new EmbeddedState(options);
+}
+
+type ClaimArgs = Parameters<AffinityStore['claim']>;
+type ReplaceArgs = Parameters<AffinityStore['replace']>;
+
+const HEALTHY: StateHealth = { status: 'ok', detail: undefined };
+
+class EmbeddedState implements SharedState {
+  onCall: OnCall | undefined;
+  onHealthChange: OnHealthChange | undefined;
+  readonly affinity: AffinityStore;
+  readonly #call: StateCall;
+  readonly #timeoutMs: number;
+  readonly #gate: CallGate;
+  #health: StateHealth = HEALTHY;
+  #failedAt = 0;
+
+  constructor(options: EmbeddedStateOptions) {
+    this.#call = options.call;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#gate = new CallGate({
+      who: 'the supervisor',
+      toStateError: unavailable,
+      onCall: () => this.onCall,
+      onFailure: (error) => this.#onFailure(error),
+    });
+    this.affinity = {
+      lookup: (pool, key) => this.#gate.run('affinity.lookup', () => this.#lookup(pool, key)),
+      claim: (...args) => this.#gate.run('affinity.claim', () => this.#claim(args)),
+      replace: (...args) => this.#gate.run('affinity.replace', () => this.#replace(args)),
+    };
+  }
+
+  /** What the last call met: there is no link to watch, and a supervisor that is gone takes its workers along. */
+  get health(): StateHealth {
+    const isOver = performance.now() - this.#failedAt > FAILURE_COUNTS_MS;
+    return isOver ? HEALTHY : this.#health;
+  }
+
+  async close(): Promise<void> {
+    this.#gate.close();
+  }
+
+  async #lookup(pool: string, key: string): Promise<string | undefined> {
+    checkAffinityKey(pool, key);
+    const answer = await this.#ask('affinity.lookup', [pool, key]);
+    // JSON, the default serialization of IPC, has no undefined: it may arrive as null.
+    return answer === undefined || answer === null ? undefined : readBackendId(answer);
+  }
+
+  async #claim(args: ClaimArgs): Promise<string> {
+    const [pool, key, backendId, ttlMs] = args;
+    checkAffinityKey(pool, key);
+    checkBackendId(backendId);
+    checkTtlMs(ttlMs);
+    return readBackendId(await this.#ask('affinity.claim', args));
+  }
+
+  async #replace(args: ReplaceArgs): Promise<string> {
+    const [pool, key, expected, backendId, ttlMs] = args;
+    checkAffinityKey(pool, key);
+    checkBackendId(expected, 'expected backend id');
+    checkBackendId(backendId);
+    checkTtlMs(ttlMs);
+    return readBackendId(await this.#ask('affinity.replace', args));
+  }
+
+  async #ask(method: string, args: readonly unknown[]): Promise<unknown> {
+    const answer = await withTimeout(this.#call(method, args), this.#timeoutMs, method);
+    this.#setHealth(HEALTHY);
+    return answer;
+  }
+
+  #onFailure(error: StateError): void {
+    if (!error.retryable) return;
+    this.#failedAt = performance.now();
+    this.#setHealth({ status: 'degraded', detail: error.message });
+  }
+
+  #setHealth(health: StateHealth): void {
+    const hasChanged = health.status !== this.#health.status;
+    this.#health = health;
+    if (hasChanged && !this.#gate.isClosed) this.onHealthChange?.(health);
+  }
+}
+
+function withTimeout(answer: Promise<unknown>, timeoutMs: number, method: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(timedOut(method, timeoutMs)), timeoutMs);
+    // A late answer settles a settled promise: nothing happens, and nothing stays unhandled.
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function timedOut(method: string, timeoutMs: number): StateError {
+  return new StateError(
+    'STATE_TIMEOUT',
+    `${method}: expected the supervisor to answer within ${timeoutMs} ms, got nothing; is its machine overloaded?`,
+  );
+}
+
+function unavailable(error: unknown, operation: string): StateError {
+  const got = error instanceof Error ? error.message : describeValue(error);
+  return new StateError('STATE_UNAVAILABLE', `${operation}: expected an answer of the supervisor, got: ${got}`, {
+    cause: error,
+  });
+}
+
+function readBackendId(answer: unknown): string {
+  try {
+    return checkBackendId(answer);
+  } catch (error) {
+    throw new StateError('STATE_INVALID_VALUE', `the supervisor's answer: ${(error as StateError).message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Every key that Holdfast writes to Redis. Nothing else in the package spells a key.
+ *
+ * | key                                | type   | holds                          | time to live                     |
+ * | ---------------------------------- | ------ | ------------------------------ | -------------------------------- |
+ * | `<prefix>affinity:{<pool>:<key>}`  | string | id of the backend              | the pool's sticky time, per claim |
+ * | `<prefix>probe:{<connection>}`      | string | `1`: the server takes writes   | 10 s                             |
+ *
+ * What stands in braces is the hash tag: on a Cluster all keys of one thing live in one slot. The parts come from
+ * clients, so `%`, `:`, braces and what has no UTF-8 form are escaped: two different pairs never make the same key, and
+ * no client can steer its key out of its hash tag. Hashing the parts was rejected: an operator wants to read them.
+ */
+import type { AffinityKey } from '../arguments.js';
+import { StateError } from '../errors.js';
+
+export const PROBE_TTL_MS = 10_000;
+
+export function affinityKey(prefix: string, { pool, key }: AffinityKey): string {
+  return `${prefix}affinity:{${escapePart(pool)}:${escapePart(key)}}`;
+}
+
+/** One per connection: on a shared one, a probe of another worker could answer for this one's. */
+export function probeKey(prefix: string, connectionId: string): string {
+  return `${prefix}probe:{${escapePart(connectionId)}}`;
+}
+
+const MAX_PREFIX_BYTES = 128;
+
+/** Braces are refused: they would move the hash tag, and with it everything that relies on sharing a slot. */
+export function checkPrefix(prefix: unknown): string {
+  if (typeof prefix === 'string' && Buffer.byteLength(prefix) <= MAX_PREFIX_BYTES && !/[{}]/.test(prefix))
+    return prefix;
+  throw new StateError(
+    'STATE_CONFIG',
+    `state prefix: expected at most ${MAX_PREFIX_BYTES} bytes without braces, such as "holdfast:", got ${JSON.stringify(prefix)}`,
+  );
+}
+
+const NEEDS_ESCAPE = /[%:{}]|\p{Surrogate}/gu;
+
+/** `%3A` for a character, `%uD800` for a lone surrogate: as `%` itself is escaped, the two cannot be confused. */
+function escapePart(part: string): string {
+  return part.replace(NEEDS_ESCAPE, (character) => {
+    const hex = character.charCodeAt(0).toString(16).toUpperCase();
+    return hex.length > 2 ? `%u${hex}` : `%${hex.padStart(2, '0')}`;
+  });
+}

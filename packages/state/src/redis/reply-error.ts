@@ -1,0 +1,60 @@
+/**
+ * Turns what ioredis rejects with into a StateError, and tells apart what it says about the link. ioredis has no codes
+ * for its own errors, so the message decides for the time-out; error replies are `ReplyError` with the server's words.
+ */
+import { ReplyError } from 'ioredis';
+import { StateError } from '../errors.js';
+import type { LinkEvent } from './link-state.js';
+
+export type RedisFailure =
+  | { readonly kind: 'timeout' }
+  /** The server answered with an error: LOADING, READONLY, BUSY, OOM, NOPERM, WRONGTYPE … */
+  | { readonly kind: 'reply'; readonly reply: string }
+  | { readonly kind: 'connection'; readonly message: string };
+
+const COMMAND_TIMED_OUT = 'Command timed out';
+const MAX_REPLY_LENGTH = 200;
+
+export function classifyRedisError(error: unknown): RedisFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message === COMMAND_TIMED_OUT) return { kind: 'timeout' };
+  if (error instanceof (ReplyError as new () => Error))
+    return { kind: 'reply', reply: message.slice(0, MAX_REPLY_LENGTH) };
+  return { kind: 'connection', message: message.slice(0, MAX_REPLY_LENGTH) };
+}
+
+/** A WRONGTYPE concerns one key; every other refusal concerns the server, and so all commands that would follow. */
+export function linkEventOf(failure: RedisFailure, timeoutMs: number): LinkEvent | undefined {
+  if (failure.kind === 'timeout') return { type: 'timedOut', waitedMs: timeoutMs };
+  if (failure.kind === 'reply' && !isWrongType(failure.reply)) return { type: 'refused', reply: failure.reply };
+  // The connection's own events tell what happens to it.
+  return undefined;
+}
+
+export function toStateError(
+  failure: RedisFailure,
+  context: { operation: string; who: string; timeoutMs: number },
+): StateError {
+  const { operation, who, timeoutMs } = context;
+  if (failure.kind === 'timeout') {
+    return new StateError(
+      'STATE_TIMEOUT',
+      `${operation}: expected ${who} to answer within ${timeoutMs} ms, got nothing`,
+    );
+  }
+  if (failure.kind === 'connection') {
+    return new StateError('STATE_UNAVAILABLE', `${operation}: expected ${who} to answer, got: ${failure.message}`);
+  }
+  if (isWrongType(failure.reply)) {
+    const advice = 'another program uses this prefix: choose another one';
+    return new StateError('STATE_INVALID_VALUE', `${operation}: expected a string, got: ${failure.reply}; ${advice}`);
+  }
+  return new StateError(
+    'STATE_UNAVAILABLE',
+    `${operation}: expected ${who} to take the command, got: ${failure.reply}`,
+  );
+}
+
+function isWrongType(reply: string): boolean {
+  return reply.startsWith('WRONGTYPE') || reply.includes('WRONGTYPE Operation against');
+}
