@@ -1,0 +1,196 @@
+/**
+ * The resolved configuration that a worker runs on: plain readonly data, every default filled in, every
+ * duration in milliseconds, every size in bytes. The balancer package owns the file format and produces this;
+ * the worker never sees YAML, environment variables or optional keys. It crosses a process border by
+ * structured clone, so it holds no functions, classes or regular expressions.
+ */
+
+export interface WorkerConfig {
+  readonly listen: readonly ListenConfig[];
+  /** Keys for everything that Holdfast signs: the first signs, all verify. Never empty. */
+  readonly secrets: readonly string[];
+  /** Addresses and CIDR blocks whose X-Forwarded-* and Forwarded headers are believed. */
+  readonly trustedProxies: readonly string[];
+  /** In order: the first match wins. */
+  readonly routes: readonly RouteConfig[];
+  /** By pool name; every `RouteConfig.pool` is a key here. */
+  readonly pools: Readonly<Record<string, PoolConfig>>;
+  readonly state: StateConfig;
+  readonly logs: LogConfig;
+  /** How long a stopping worker waits for its connections to end before it cuts them. */
+  readonly drainTimeoutMs: number;
+}
+
+export interface ListenConfig {
+  /** Host or IP to bind: `0.0.0.0`, `::`, `127.0.0.1`. */
+  readonly host: string;
+  /** 0 only in tests with a single worker: each worker would get its own. */
+  readonly port: number;
+  readonly tls: TlsConfig | undefined;
+}
+
+/** Paths are absolute by the time they arrive here. */
+export interface TlsConfig {
+  readonly certificate: string;
+  readonly key: string;
+  /** Further certificates by server name (SNI); `*.example.com` allowed. */
+  readonly names: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>;
+}
+
+export type StateConfig =
+  | { readonly engine: 'embedded' }
+  | {
+      readonly engine: 'redis';
+      /** redis:// or rediss://; Sentinel and Cluster use their own schemes (redis+sentinel://, redis+cluster://). */
+      readonly url: string;
+      /** Put before every key, so that several fleets can share one server. */
+      readonly prefix: string;
+      /** A command that takes longer has failed: the worker goes on without the answer. */
+      readonly commandTimeoutMs: number;
+    };
+
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** One line per connection or request, at its end. */
+  readonly access: boolean;
+}
+
+export interface RouteConfig {
+  /** Metric label and log field; unique. Defaults to the pool's name, numbered when it repeats (`chat`, `chat-2`). */
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly pool: string;
+  readonly rewrite: RewriteConfig;
+  /** Allowed Origin values of WebSocket handshakes (scheme://host[:port]); undefined allows all, also none. */
+  readonly origins: readonly string[] | undefined;
+  /** Offer permessage-deflate to clients (RFC 7692). Off by default: it costs memory and CPU for every connection. */
+  readonly compression: boolean;
+  readonly limits: RouteLimits;
+}
+
+/** All given conditions must hold. */
+export interface RouteMatch {
+  /** Lower case, without port: `chat.example.com` or `*.example.com` (any depth below, not the name itself). */
+  readonly host: string | undefined;
+  /** Prefix on segment boundaries: `/chat` matches `/chat` and `/chat/x`, not `/chatter`. `/` matches everything. */
+  readonly path: string;
+  /** Lower-case header name → required value, or `*` for "present". */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Query parameter → required value, or `*` for "present". */
+  readonly query: Readonly<Record<string, string>>;
+  /** true: WebSocket upgrades only; false: everything else only. */
+  readonly upgrade: boolean | undefined;
+}
+
+export interface RewriteConfig {
+  /** Path prefix to remove, on a segment boundary; the path never becomes empty. */
+  readonly stripPrefix: string | undefined;
+  /** Put in place of `stripPrefix`, or of the matched path when that is absent. */
+  readonly replacePrefix: string | undefined;
+  /** Host header sent to the backend; undefined passes the client's on. */
+  readonly host: string | undefined;
+}
+
+export interface RouteLimits {
+  /** Largest WebSocket message from either side; a larger one closes the connection with 1009. */
+  readonly messageBytes: number;
+  /** Messages per second from one client, with one second's worth of burst; more closes with 1008. 0: no limit. */
+  readonly messagesPerSecond: number;
+  /** Open connections per client address on this machine; one more is refused with 429. 0: no limit. */
+  readonly connectionsPerAddress: number;
+  /** A client that stays silent this long, pongs included, is closed; pinged at half of it. */
+  readonly idleMs: number;
+  /** A WebSocket is closed with 1001 after this long, ±10 % jitter. 0: never. */
+  readonly lifetimeMs: number;
+  /** Bytes waiting for a slow peer, per connection and direction, before the other side is paused (or closed: 1013). */
+  readonly bufferBytes: number;
+}
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly kind: 'relay';
+  readonly backends: BackendsConfig;
+  readonly balance: BalanceStrategy;
+  readonly sticky: StickyConfig | undefined;
+  readonly health: HealthConfig | undefined;
+  readonly outlier: OutlierConfig;
+  /** A backend that comes (back) into service takes a rising share of new connections for this long. 0: at once. */
+  readonly slowStartMs: number;
+  /**
+   * Percent. When fewer backends than this are healthy, health is taken to be a false alarm and all that an
+   * operator has not taken out are used (Envoy's panic mode). 0: never.
+   */
+  readonly panicThreshold: number;
+  readonly timeouts: PoolTimeouts;
+  /** Further backends tried when one cannot be connected, before the client is answered. */
+  readonly retries: number;
+}
+
+export type BalanceStrategy = 'round-robin' | 'least-connections' | 'two-choices' | 'source-hash' | 'consistent-hash';
+
+export type BackendsConfig =
+  | { readonly type: 'static'; readonly backends: readonly StaticBackend[] }
+  | {
+      readonly type: 'dns';
+      /** Name of A/AAAA records (`dns`) or of SRV records (`srv`, whose ports and weights are used). */
+      readonly record: 'dns' | 'srv';
+      readonly name: string;
+      readonly scheme: 'http' | 'https';
+      /** Ignored for `srv`. */
+      readonly port: number;
+      readonly refreshMs: number;
+    };
+
+export interface StaticBackend {
+  readonly id: string;
+  /** Origin only: `http://127.0.0.1:3001` or `https://…`; WebSockets use the same. */
+  readonly url: string;
+  /** Relative share of new connections, 0–1000; 0 takes none. */
+  readonly weight: number;
+}
+
+export type StickyConfig =
+  | { readonly by: 'query'; readonly name: string; readonly ttlMs: number }
+  | { readonly by: 'header'; readonly name: string; readonly ttlMs: number }
+  /** Segment counted from 0: of `/rooms/42`, 1 is `42`. */
+  | { readonly by: 'path'; readonly segment: number; readonly ttlMs: number }
+  | { readonly by: 'address'; readonly ttlMs: number }
+  /** A cookie that Holdfast issues and signs; needs no shared state. `ttlMs` 0: a session cookie. */
+  | { readonly by: 'cookie'; readonly name: string; readonly ttlMs: number }
+  /** Socket.IO and engine.io: the sid that the server hands out in its first answer is learned. */
+  | { readonly by: 'engine.io'; readonly ttlMs: number };
+
+export interface HealthConfig {
+  readonly type: 'tcp' | 'http' | 'websocket';
+  readonly path: string;
+  /** `http` only: statuses that pass, inclusive. */
+  readonly expect: { readonly min: number; readonly max: number };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row that take a backend out of service. */
+  readonly fall: number;
+  /** Successes in a row that bring it back. */
+  readonly rise: number;
+}
+
+/** Passive ejection: what real traffic tells about a backend. */
+export interface OutlierConfig {
+  /** Connect, handshake or gateway failures in a row that eject a backend. 0: off. */
+  readonly consecutiveFailures: number;
+  /** First ejection; doubles with each further one. */
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  /** Percent of a pool's backends that may be ejected at once (at least one may be, if there is more than one). */
+  readonly maxEjectedPercent: number;
+}
+
+export interface PoolTimeouts {
+  /** TCP (and TLS) connect to a backend. */
+  readonly connectMs: number;
+  /** From the connect to the backend's answer to a WebSocket handshake. */
+  readonly handshakeMs: number;
+  /** Longest time without any data in either direction on an open connection. */
+  readonly idleMs: number;
+  /** From a sent HTTP request to the head of its response. */
+  readonly responseMs: number;
+}

@@ -1,0 +1,96 @@
+/**
+ * What the supervisor and its workers say to each other over the IPC channel. Every message is plain data for
+ * structured clone. The supervisor decides (configuration, who is healthy, who may come in); a worker acts on
+ * the last thing it was told, so that it goes on working while the supervisor is busy.
+ */
+import type { WorkerConfig } from '../config.js';
+
+export type ToWorker =
+  /** First message to a new worker; `configVersion` counts loads of the file, from 1. */
+  | {
+      readonly type: 'start';
+      readonly workerId: number;
+      readonly configVersion: number;
+      readonly config: WorkerConfig;
+      readonly pools: PoolsSnapshot;
+    }
+  /** Take this configuration for what comes from now on; open connections stay. Answered with `reloaded`. */
+  | {
+      readonly type: 'reload';
+      readonly configVersion: number;
+      readonly config: WorkerConfig;
+      readonly pools: PoolsSnapshot;
+    }
+  /** Backends changed: members, weights, states. Always the whole picture. */
+  | { readonly type: 'pools'; readonly pools: PoolsSnapshot }
+  /** Connections and requests in flight at each backend from all *other* workers of this machine. */
+  | { readonly type: 'loads'; readonly loads: BackendLoads }
+  /** Are you there? Answered with `pong` at once: a worker that does not has a blocked event loop. */
+  | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'collectMetrics'; readonly id: number }
+  /** Stop listening, close WebSockets with 1001, finish requests; answered with `drained`, then exit 0. */
+  | { readonly type: 'drain'; readonly deadlineMs: number }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: string };
+
+export type FromWorker =
+  /** The process runs and wants its `start`. */
+  | { readonly type: 'hello' }
+  /** All addresses are bound; ports in the order of `config.listen`. */
+  | { readonly type: 'listening'; readonly ports: readonly number[] }
+  /** Cannot start: `error` says what was expected, what came, what to do. The worker exits 1 after this. */
+  | { readonly type: 'failed'; readonly error: string }
+  | { readonly type: 'reloaded'; readonly configVersion: number }
+  | { readonly type: 'loads'; readonly loads: BackendLoads }
+  | { readonly type: 'outcomes'; readonly outcomes: readonly BackendOutcome[] }
+  | {
+      readonly type: 'pong';
+      readonly id: number;
+      readonly eventLoopLagMs: number;
+      readonly stateHealth: StateHealthReport;
+    }
+  /** `metrics` is what prom-client's getMetricsAsJSON() gave. */
+  | { readonly type: 'metrics'; readonly id: number; readonly metrics: readonly object[] }
+  | { readonly type: 'drained'; readonly closed: number; readonly cut: number }
+  /** A call to the supervisor's services; see the `services` of the supervisor for methods. Answered with `reply`. */
+  | { readonly type: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] };
+
+/** By pool name. */
+export type PoolsSnapshot = Readonly<Record<string, readonly BackendSnapshot[]>>;
+
+export interface BackendSnapshot {
+  /** Unique within its pool. */
+  readonly id: string;
+  readonly url: string;
+  readonly weight: number;
+  readonly state: BackendState;
+  /** Name for SNI and the certificate, where `url` holds an address that was looked up; absent: the host of `url`. */
+  readonly serverName?: string;
+  /** While a slow start lasts: when it began (epoch ms); weight rises from a tenth to its full value over `slowStartMs`. */
+  readonly slowStartedAt: number | undefined;
+}
+
+/**
+ * ready: takes new connections. draining: keeps what it has, takes only what is bound to it (stickiness).
+ * maintenance: taken out by an operator. down: failed its health checks or was ejected.
+ */
+export type BackendState = 'ready' | 'draining' | 'maintenance' | 'down';
+
+/** Pool name → backend id → connections and requests in flight. Absent means 0. */
+export type BackendLoads = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** What traffic told about a backend since the last report: counts in the order of time do not matter, the streak does. */
+export interface BackendOutcome {
+  readonly pool: string;
+  readonly backendId: string;
+  readonly successes: number;
+  readonly failures: number;
+  /** Failures in a row at the end of the period; 0 when the last outcome was a success. */
+  readonly streak: number;
+}
+
+export interface StateHealthReport {
+  readonly status: 'ok' | 'degraded';
+  /** For people, when degraded: what was expected, what came. */
+  readonly detail: string | undefined;
+}

@@ -1,0 +1,130 @@
+/**
+ * Where every request of a client enters: checked, identified, routed, and handed to the relay that serves it. Holds
+ * what a reload replaces (routes, trust), so that a request sees one configuration from start to end.
+ */
+import type { WorkerConfig } from './config.js';
+import type { DownstreamRequest } from './listener/downstream-request.js';
+import type { HttpExchange } from './listener/http-exchange.js';
+import type { ListenerHandler } from './listener/listener.js';
+import { guardRequest } from './listener/request-guard.js';
+import type { UpgradeExchange } from './listener/upgrade-exchange.js';
+import { AccessRecord } from './observe/access-log.js';
+import { ownAnswer, type OwnStatus } from './relay/answers.js';
+import { HttpRelay } from './relay/http-relay.js';
+import type { RelayDeps } from './relay/relay-deps.js';
+import { WebSocketRelay } from './relay/websocket-relay.js';
+import { requestIdOf } from './routing/request-id.js';
+import { Router } from './routing/router.js';
+import { ProxyTrust, type ClientInfo } from './routing/trust.js';
+
+/** Route label of what no route was found for. */
+const NO_ROUTE = 'none';
+
+interface Identified {
+  readonly client: ClientInfo;
+  readonly record: AccessRecord;
+}
+
+export class FrontDoor implements ListenerHandler {
+  readonly #deps: RelayDeps;
+  #router: Router;
+  #trust: ProxyTrust;
+  #pools: WorkerConfig['pools'];
+  #isDraining = false;
+
+  constructor(deps: RelayDeps, config: WorkerConfig) {
+    this.#deps = deps;
+    this.#router = new Router(config.routes);
+    this.#trust = new ProxyTrust(config.trustedProxies);
+    this.#pools = config.pools;
+  }
+
+  reload(config: WorkerConfig): void {
+    this.#router = new Router(config.routes);
+    this.#trust = new ProxyTrust(config.trustedProxies);
+    this.#pools = config.pools;
+  }
+
+  /** What still comes on connections that were open is answered 503 and closed. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  onRequest(exchange: HttpExchange): void {
+    const identified = this.#identify(exchange.request);
+    const refusal = guardRequest(exchange.request);
+    if (refusal !== undefined) {
+      this.#refuse(exchange, identified, refusal.status, refusal.reason);
+      return;
+    }
+    if (this.#isDraining) {
+      this.#refuse(exchange, identified, 503, 'draining');
+      return;
+    }
+    const route = this.#router.find(exchange.request, false);
+    const pool = route === undefined ? undefined : this.#pools[route.pool];
+    if (route === undefined || pool === undefined) {
+      this.#refuse(exchange, identified, 404, undefined);
+      return;
+    }
+    const { record, client } = identified;
+    record.route = route.name;
+    record.pool = route.pool;
+    void new HttpRelay(this.#deps, exchange, { client, record, pool }, route).run();
+  }
+
+  onUpgrade(exchange: UpgradeExchange): void {
+    const { client, record } = this.#identify(exchange.request);
+    const refusal = guardRequest(exchange.request);
+    const route = refusal === undefined ? this.#router.find(exchange.request, true) : undefined;
+    const pool = route === undefined ? undefined : this.#pools[route.pool];
+    if (refusal !== undefined || this.#isDraining || route === undefined || pool === undefined) {
+      const status = refusal?.status ?? (this.#isDraining ? 503 : 404);
+      exchange.refuse(ownAnswer(status, record.id, refusal?.reason));
+      this.#rejected(exchange.request, { client, record }, status, refusal?.reason);
+      return;
+    }
+    record.route = route.name;
+    record.pool = route.pool;
+    void new WebSocketRelay(this.#deps, exchange, { client, record, pool }, route).run();
+  }
+
+  onBadUpgrade(exchange: HttpExchange, reason: 'version' | 'key' | 'body'): void {
+    const identified = this.#identify(exchange.request);
+    const sentence = reason === 'version' ? undefined : BAD_UPGRADES[reason];
+    const status = reason === 'version' ? 426 : 400;
+    exchange.reply({ ...ownAnswer(status, identified.record.id, sentence), close: true });
+    this.#rejected(exchange.request, identified, status, sentence ?? 'expected WebSocket version 13');
+  }
+
+  #identify(request: DownstreamRequest): Identified {
+    const client = this.#trust.clientOf(request);
+    return { client, record: new AccessRecord(requestIdOf(request, client)) };
+  }
+
+  /** Closed after the answer: what follows on the connection may be the rest of what was not understood. */
+  #refuse(exchange: HttpExchange, { client, record }: Identified, status: OwnStatus, reason: string | undefined): void {
+    const { request } = exchange;
+    exchange.reply({ ...ownAnswer(status, record.id, reason), close: status !== 404 });
+    this.#deps.traffic.request(NO_ROUTE, '', status);
+    const end = { status, bytesUp: 0, bytesDown: exchange.bytesSent, isAborted: false, detail: reason };
+    this.#deps.accessLog.http(record, request, client, end);
+  }
+
+  #rejected(
+    request: DownstreamRequest,
+    { client, record }: Identified,
+    status: number,
+    detail: string | undefined,
+  ): void {
+    this.#deps.traffic.handshake(NO_ROUTE, 'rejected');
+    const nothing = { messagesUp: 0, messagesDown: 0, bytesUp: 0, bytesDown: 0 };
+    const end = { handshake: 'rejected', status, ...nothing, detail } as const;
+    this.#deps.accessLog.webSocket(record, request, client, end);
+  }
+}
+
+const BAD_UPGRADES = {
+  key: 'Expected one Sec-WebSocket-Key of 16 bytes in base64.',
+  body: 'Expected a WebSocket handshake without a body.',
+} as const;

@@ -1,0 +1,77 @@
+/**
+ * An open WebSocket of a client, over uWebSockets.js. Every call after the close is harmless here; on the native
+ * object it would throw. One object per connection, which is all that the native user data refers to.
+ */
+import type { WebSocket } from 'uWebSockets.js';
+
+/** What the owner of a connection is told. Called on the event loop, never re-entrantly from `send`. */
+export interface DownstreamHandler {
+  /** `data` is only valid during the call. */
+  onMessage(data: ArrayBuffer, isBinary: boolean): void;
+  /** The send buffer drained, wholly or in part. */
+  onWritable(): void;
+  /** A ping came; it has been answered already. */
+  onPing(data: ArrayBuffer): void;
+  onPong(data: ArrayBuffer): void;
+  /** The connection is gone, whoever ended it. Code 1005 or 1006 when no frame told another. Called once. */
+  onClose(code: number, reason: string): void;
+}
+
+/** sent: on its way. buffered: taken, but the client is slow. dropped: over the hard bound, not taken. */
+export type SendResult = 'sent' | 'buffered' | 'dropped';
+
+export interface SocketData {
+  readonly socket: DownstreamSocket;
+}
+
+const SEND_RESULTS: readonly SendResult[] = ['buffered', 'sent', 'dropped'];
+
+export class DownstreamSocket {
+  readonly handler: DownstreamHandler;
+  readonly #compress: boolean;
+  #ws: WebSocket<SocketData> | undefined;
+
+  constructor(handler: DownstreamHandler, compress: boolean) {
+    this.handler = handler;
+    this.#compress = compress;
+  }
+
+  /** Called by the listener alone, when the handshake is done. */
+  attach(ws: WebSocket<SocketData>): void {
+    this.#ws = ws;
+  }
+
+  /** Called by the listener alone: the native object must not be used again. */
+  detach(code: number, reason: string): void {
+    this.#ws = undefined;
+    this.handler.onClose(code, reason);
+  }
+
+  get isOpen(): boolean {
+    return this.#ws !== undefined;
+  }
+
+  send(data: Uint8Array, isBinary: boolean): SendResult {
+    if (this.#ws === undefined) return 'dropped';
+    return SEND_RESULTS[this.#ws.send(data, isBinary, this.#compress)] ?? 'dropped';
+  }
+
+  get bufferedBytes(): number {
+    return this.#ws === undefined ? 0 : this.#ws.getBufferedAmount();
+  }
+
+  ping(data?: Uint8Array): void {
+    this.#ws?.ping(data);
+  }
+
+  /** Close frame, then the connection. Without a code the frame is empty. Runs `onClose` before it returns. */
+  end(code?: number, reason = ''): void {
+    if (code === undefined) this.#ws?.end();
+    else this.#ws?.end(code, reason);
+  }
+
+  /** Without a close frame: for a client that does not take one. */
+  terminate(): void {
+    this.#ws?.close();
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * One HTTP request and its answer, over uWebSockets.js' HttpResponse. Hides three traps: the response may not be
+ * touched once it is answered or aborted; a body of known length has to go through `tryEnd`, one of unknown
+ * length through `write`; and a body that arrives slowly is cut after ten seconds unless its timeout is pushed on.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { HttpResponse } from 'uWebSockets.js';
+import type { DownstreamRequest } from './downstream-request.js';
+
+export interface ResponseHead {
+  readonly status: number;
+  /** Reason phrase; the registered one when empty. */
+  readonly statusText?: string;
+  /** Names and values in turn. Hop-by-hop headers, Date and Content-Length are this class' business, not the caller's. */
+  readonly headers: readonly string[];
+  /** Bytes of the body when known. For a HEAD answer: what a GET would have. */
+  readonly contentLength: number | undefined;
+  /** False for HEAD, 204 and 304: no body follows whatever the length says. */
+  readonly hasBody: boolean;
+}
+
+export interface CompleteResponse {
+  readonly status: number;
+  readonly headers?: readonly string[];
+  readonly body?: string | Uint8Array;
+  /** Say `Connection: close` and close after it: what a client sent beyond its request must not be read as another. */
+  readonly close?: boolean;
+}
+
+type BodyMode = 'none' | 'length' | 'chunked';
+
+/** uWebSockets.js cuts a request body that brings under 16 KiB/s for ten seconds; its clock is restarted this often. */
+const BODY_CLOCK_RESTART_MS = 4_000;
+
+export class HttpExchange {
+  readonly request: DownstreamRequest;
+  /** The client went away, or the connection broke, before the answer was complete. Called at most once. */
+  onAborted: (() => void) | undefined;
+  /** Everything that was held back by a slow client is written: more may come. */
+  onWritable: (() => void) | undefined;
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  readonly #res: HttpResponse;
+  #isOver = false;
+  #mode: BodyMode = 'none';
+  #hasStarted = false;
+  #hasBodyStarted = false;
+  #totalLength = 0;
+  /** The part of a body of known length that the socket did not take, and where it starts in the response. */
+  #held: Uint8Array | undefined;
+  #heldOffset = 0;
+  #lastClockRestart = 0;
+
+  constructor(res: HttpResponse, request: DownstreamRequest) {
+    this.#res = res;
+    this.request = request;
+    res.onAborted(() => {
+      if (this.#isOver) return;
+      this.#isOver = true;
+      this.#held = undefined;
+      this.onAborted?.();
+    });
+  }
+
+  /** Answered completely, or aborted: nothing more can be done with it. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  /** Must be called in the same turn as the request came. `chunk` is a copy that the receiver may keep. */
+  readBody(onChunk: (chunk: Buffer, isLast: boolean) => void): void {
+    this.#lastClockRestart = Date.now();
+    this.#res.onData((chunk, isLast) => {
+      this.bytesReceived += chunk.byteLength;
+      if (!isLast && !this.#isOver) this.#restartBodyClock();
+      onChunk(Buffer.from(new Uint8Array(chunk)), isLast);
+    });
+  }
+
+  pauseBody(): void {
+    if (!this.#isOver) this.#res.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.#isOver) this.#res.resume();
+  }
+
+  /** The whole answer in one go. Does nothing once the exchange is over or an answer has begun. */
+  reply(response: CompleteResponse): void {
+    if (this.#isOver || this.#hasStarted) return;
+    this.#hasStarted = true;
+    this.#isOver = true;
+    const body = response.body ?? '';
+    this.bytesSent += typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    this.#res.cork(() => {
+      this.#writeHead(response.status, '', response.headers ?? []);
+      if (this.request.method === 'HEAD') this.#res.endWithoutBody(0, response.close === true);
+      else this.#res.end(body, response.close === true);
+    });
+  }
+
+  /** Begins an answer whose body, if any, follows through `write` and `finish`. */
+  start(head: ResponseHead): void {
+    if (this.#isOver || this.#hasStarted) return;
+    this.#hasStarted = true;
+    this.#mode = !head.hasBody ? 'none' : head.contentLength === undefined ? 'chunked' : 'length';
+    this.#totalLength = head.contentLength ?? 0;
+    this.#res.onWritable((offset) => this.#onWritable(offset));
+    this.#res.cork(() => {
+      this.#writeHead(head.status, head.statusText ?? '', head.headers);
+      if (this.#mode === 'none') this.#endWithoutBody(head.contentLength);
+      // Sends the head now; the body may be long in coming. An empty body is complete with this.
+      else if (this.#mode === 'length') this.#isOver = this.#res.tryEnd('', this.#totalLength)[1];
+    });
+  }
+
+  /** False: the client is slow, stop until `onWritable`. The chunk is taken in either case. */
+  write(chunk: Uint8Array): boolean {
+    if (this.#isOver || this.#mode === 'none' || chunk.byteLength === 0) return true;
+    this.#hasBodyStarted = true;
+    this.bytesSent += chunk.byteLength;
+    let ok = true;
+    this.#res.cork(() => {
+      ok = this.#mode === 'chunked' ? this.#res.write(chunk) : this.#writeKnownLength(chunk);
+    });
+    return ok;
+  }
+
+  /**
+   * uWebSockets.js ends the head of a chunked answer only with its first chunk. A stream of server-sent events may
+   * stay silent for minutes before that, and `EventSource` would not open: an empty comment line, which every
+   * reader of such a stream skips, sends the head on its way.
+   */
+  openEventStream(): void {
+    if (this.#mode === 'chunked' && !this.#hasBodyStarted) this.write(Buffer.from(':\n\n'));
+  }
+
+  /** The body is complete. One that is shorter than promised is cut, so that the client notices. */
+  finish(): void {
+    if (this.#isOver) return;
+    if (this.#mode === 'chunked') {
+      this.#isOver = true;
+      this.#res.cork(() => this.#res.end());
+    } else if (this.#held === undefined) {
+      this.abort();
+    }
+  }
+
+  /** Breaks the connection: the only honest end of an answer that cannot be completed. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#held = undefined;
+    this.#res.close();
+  }
+
+  #writeHead(status: number, statusText: string, headers: readonly string[]): void {
+    this.#res.writeStatus(`${status} ${statusText || (STATUS_CODES[status] ?? 'Unknown')}`);
+    for (let i = 0; i + 1 < headers.length; i += 2) this.#res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
+  }
+
+  #endWithoutBody(length: number | undefined): void {
+    this.#isOver = true;
+    if (length === undefined) this.#res.endWithoutBody();
+    else this.#res.endWithoutBody(length);
+  }
+
+  #writeKnownLength(chunk: Uint8Array): boolean {
+    // Two chunks never overlap: callers stop at the first `false`, and what still comes is joined to what is held.
+    if (this.#held !== undefined) {
+      this.#held = Buffer.concat([this.#held, chunk]);
+      return false;
+    }
+    const offset = this.#res.getWriteOffset();
+    const [ok, isDone] = this.#res.tryEnd(chunk, this.#totalLength);
+    if (isDone) this.#isOver = true;
+    if (ok || isDone) return true;
+    this.#held = chunk;
+    this.#heldOffset = offset;
+    return false;
+  }
+
+  #onWritable(offset: number): boolean {
+    if (this.#isOver) return true;
+    if (this.#held !== undefined) {
+      const rest = this.#held.subarray(offset - this.#heldOffset);
+      const [ok, isDone] = this.#res.tryEnd(rest, this.#totalLength);
+      if (isDone) this.#isOver = true;
+      if (!ok && !isDone) return false;
+      this.#held = undefined;
+    }
+    if (!this.#isOver) this.onWritable?.();
+    return true;
+  }
+
+  #restartBodyClock(): void {
+    const now = Date.now();
+    if (now - this.#lastClockRestart < BODY_CLOCK_RESTART_MS) return;
+    this.#lastClockRestart = now;
+    this.#res.pause();
+    this.#res.resume();
+  }
+}

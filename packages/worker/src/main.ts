@@ -1,0 +1,90 @@
+/**
+ * Entry of a worker process, forked by the supervisor: wires the IPC channel to a Worker. A worker without its
+ * supervisor has nobody to tell it who is healthy or to replace it, so it ends with it.
+ */
+import { pino, type Logger } from 'pino';
+import type { ToWorker } from './control/messages.js';
+import { SupervisorChannel } from './control/supervisor-channel.js';
+import { Worker } from './worker.js';
+
+/** EX_SOFTWARE of sysexits: a fault of ours. */
+const EXIT_INTERNAL = 70;
+
+const channel = new SupervisorChannel(process);
+let worker: Worker | undefined;
+let log: Logger | undefined;
+
+channel.onDisconnect = () => process.exit(EXIT_INTERNAL);
+channel.onMessage = (message) => {
+  handle(message).catch((error: unknown) => fail(error));
+};
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+// The supervisor decides when to stop; a terminal sends its Ctrl-C to the whole process group.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+process.on('SIGHUP', () => undefined);
+channel.send({ type: 'hello' });
+
+async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<void> {
+  switch (message.type) {
+    case 'start':
+      return start(message);
+    case 'reload':
+      worker?.reload(message.config, message.pools);
+      return channel.send({ type: 'reloaded', configVersion: message.configVersion });
+    case 'pools':
+      return worker?.updatePools(message.pools);
+    case 'loads':
+      return worker?.setOtherLoads(message);
+    case 'ping':
+      return worker?.sayPong(message.id);
+    case 'collectMetrics':
+      return worker?.sendMetrics(message.id);
+    case 'drain':
+      return stop(message.deadlineMs);
+  }
+}
+
+async function start(message: Extract<ToWorker, { type: 'start' }>): Promise<void> {
+  log = createLog(message.config.logs.level, message.workerId);
+  try {
+    worker = new Worker(message, { channel, log, random: Math.random });
+    channel.send({ type: 'listening', ports: await worker.listen() });
+  } catch (error) {
+    channel.send({ type: 'failed', error: error instanceof Error ? error.message : String(error) });
+    setImmediate(() => process.exit(1));
+  }
+}
+
+async function stop(deadlineMs: number): Promise<void> {
+  const report = (await worker?.stop(deadlineMs)) ?? { closed: 0, cut: 0 };
+  channel.onDisconnect = undefined;
+  channel.send({ type: 'drained', ...report });
+  // Lets the message and the last log lines out.
+  setTimeout(() => process.exit(0), 20);
+}
+
+function createLog(level: string, workerId: number): Logger {
+  // Asynchronous, and bounded: a log reader that stalls must not stall clients.
+  const destination = pino.destination({ dest: 1, sync: false, maxLength: 8 * 1024 * 1024 });
+  destination.on('error', () => undefined);
+  return pino(
+    {
+      level,
+      base: { role: 'worker', workerId, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+}
+
+function fail(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  // Synchronously, past the logger: the process ends here.
+  process.stderr.write(
+    `${JSON.stringify({ level: 'fatal', role: 'worker', pid: process.pid, msg: 'worker failed', err: text })}\n`,
+  );
+  process.exit(EXIT_INTERNAL);
+}

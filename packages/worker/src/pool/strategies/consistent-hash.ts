@@ -1,0 +1,55 @@
+/**
+ * Hashing with bounded load: a key goes to its backend unless that one holds more than 1.25 times its fair share of
+ * what is in flight; then to the next in the key's own order, so that the overflow of one backend spreads over all the
+ * others. One popular key therefore cannot bury a backend. There is always one below its bound: the bounds add up
+ * to more than all that is in flight. Slow starts do not count, as in source-hash.
+ */
+import type { Candidate, Strategy } from './candidate.js';
+import { hashString, rendezvousScore } from './hash.js';
+import { TwoChoices } from './two-choices.js';
+
+/** Load that a backend may reach, over its fair share: lower is more even, higher moves fewer keys. */
+export const LOAD_BOUND = 1.25;
+
+export class ConsistentHash<C extends Candidate> implements Strategy<C> {
+  readonly #keyless: TwoChoices<C>;
+  #candidates: readonly C[] = [];
+  /** In the order of the candidates. */
+  #idHashes: readonly number[] = [];
+
+  constructor(random: () => number) {
+    this.#keyless = new TwoChoices(random);
+  }
+
+  setCandidates(candidates: readonly C[]): void {
+    this.#keyless.setCandidates(candidates);
+    this.#candidates = candidates;
+    this.#idHashes = candidates.map((candidate) => hashString(candidate.id));
+  }
+
+  pick(nowMs: number, exclude: ReadonlySet<C> | undefined, hashKey: string | undefined): C | undefined {
+    if (hashKey === undefined) return this.#keyless.pick(nowMs, exclude);
+    const perWeight = this.#boundPerWeight(exclude);
+    const keyHash = hashString(hashKey);
+    let best: C | undefined;
+    let bestScore = -Infinity;
+    for (const [index, candidate] of this.#candidates.entries()) {
+      if (exclude?.has(candidate) || candidate.load >= Math.ceil(perWeight * candidate.weight)) continue;
+      const score = rendezvousScore(keyHash, this.#idHashes[index] ?? 0, candidate.weight);
+      if (score > bestScore) [best, bestScore] = [candidate, score];
+    }
+    return best;
+  }
+
+  /** Bound of a backend of weight 1; what is being placed counts as in flight already. */
+  #boundPerWeight(exclude: ReadonlySet<C> | undefined): number {
+    let load = 1;
+    let weight = 0;
+    for (const candidate of this.#candidates) {
+      if (exclude?.has(candidate)) continue;
+      load += candidate.load;
+      weight += candidate.weight;
+    }
+    return (LOAD_BOUND * load) / weight;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The answers that Holdfast gives in its own name, with what they owe the client: a status that means what people
+ * expect of a proxy, a sentence without internals, and the request id to quote to an operator.
+ */
+import type { CompleteResponse } from '../listener/http-exchange.js';
+
+export type OwnStatus = 400 | 403 | 404 | 405 | 413 | 426 | 429 | 501 | 502 | 503 | 504;
+
+const SENTENCES: Readonly<Record<OwnStatus, string>> = {
+  400: 'The request is malformed.',
+  403: 'This origin is not allowed here.',
+  404: 'Nothing is served here.',
+  405: 'This method is not allowed.',
+  413: 'The request is too large.',
+  426: 'Expected WebSocket version 13.',
+  429: 'Too many connections from this address.',
+  501: 'This transfer coding is not supported.',
+  502: 'The service gave an invalid answer.',
+  503: 'No instance of the service is available.',
+  504: 'The service did not answer in time.',
+};
+
+export function ownAnswer(status: OwnStatus, requestId: string, sentence?: string): CompleteResponse {
+  const headers = ['content-type', 'text/plain; charset=utf-8', 'x-request-id', requestId];
+  if (status === 426) headers.push('sec-websocket-version', '13', 'upgrade', 'websocket');
+  if (status === 503) headers.push('retry-after', '2');
+  return { status, headers, body: `${sentence ?? SENTENCES[status]}\nrequest id: ${requestId}\n` };
+}

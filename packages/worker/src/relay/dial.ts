@@ -1,0 +1,224 @@
+/**
+ * One attempt to open a WebSocket to a backend. Every outcome is a value; no socket is left behind by any of them.
+ * The wire work is `ws`: it masks, validates the backend's answer (Accept, subprotocol, extensions) and its frames.
+ */
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import net from 'node:net';
+import tls from 'node:tls';
+import { WebSocket } from 'ws';
+
+declare module 'ws' {
+  // oxlint-disable-next-line typescript/no-namespace -- the only way to add to the library's own declaration
+  namespace WebSocket {
+    interface ClientOptions {
+      /** Since ws 8.19; not in its type declarations yet. */
+      closeTimeout?: number;
+    }
+  }
+}
+
+export interface DialOptions {
+  /** Origin of the backend: `http://…` or `https://…`. */
+  readonly origin: string;
+  /** Name to verify a TLS certificate against, when the origin holds a bare address. */
+  readonly serverName: string | undefined;
+  /** Path with query. */
+  readonly target: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly protocols: readonly string[];
+  readonly maxMessageBytes: number;
+  readonly connectMs: number;
+  readonly handshakeMs: number;
+  readonly signal: AbortSignal;
+}
+
+export type DialResult =
+  | {
+      readonly kind: 'open';
+      readonly upstream: WebSocket;
+      readonly headers: IncomingMessage['headers'];
+      readonly connectMs: number;
+      readonly handshakeMs: number;
+    }
+  /** The backend answered the handshake with something else than 101: to be passed on. */
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly headers: IncomingMessage['headers'];
+      readonly body: Buffer;
+    }
+  /** Never connected: another backend may be tried. */
+  | { readonly kind: 'unreachable'; readonly detail: string }
+  /** Connected, and gone before it had said anything: another backend may be tried. */
+  | { readonly kind: 'hungUp'; readonly detail: string }
+  /** Connected, but no answer in time. */
+  | { readonly kind: 'timeout'; readonly detail: string }
+  /** The answer broke the protocol. */
+  | { readonly kind: 'invalid'; readonly detail: string }
+  | { readonly kind: 'aborted' };
+
+/** A refusal's body is held in memory on its way to the client: a longer one is cut off and counted by the caller. */
+export const MAX_REFUSAL_BYTES: number = 1024 * 1024;
+/** A backend that does not end the TCP connection after the closing handshake is cut after this. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+export function dial(options: DialOptions): Promise<DialResult> {
+  return new Promise((resolve) => new Dial(options, resolve).start());
+}
+
+class Dial {
+  readonly #options: DialOptions;
+  readonly #resolve: (result: DialResult) => void;
+  readonly #startedAt = performance.now();
+  #connectedAt: number | undefined;
+  #isSettled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #upstream: WebSocket | undefined;
+  #headers: IncomingMessage['headers'] = {};
+  readonly #onAbort = (): void => this.#fail({ kind: 'aborted' });
+
+  constructor(options: DialOptions, resolve: (result: DialResult) => void) {
+    this.#options = options;
+    this.#resolve = resolve;
+  }
+
+  start(): void {
+    const { signal, connectMs } = this.#options;
+    if (signal.aborted) {
+      this.#settle({ kind: 'aborted' });
+      return;
+    }
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#timer = setTimeout(() => {
+      this.#fail({ kind: 'unreachable', detail: `expected a connection within ${connectMs} ms, got none` });
+    }, connectMs);
+    try {
+      this.#open();
+    } catch (error) {
+      this.#fail({ kind: 'invalid', detail: messageOf(error) });
+    }
+  }
+
+  #open(): void {
+    const { origin, target, protocols, headers, maxMessageBytes } = this.#options;
+    const upstream = new WebSocket(origin.replace(/^http/, 'ws') + target, [...protocols], {
+      headers: headerRecord(headers),
+      perMessageDeflate: false,
+      followRedirects: false,
+      maxPayload: maxMessageBytes,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      // A client's own pings decide whether it lives, not ours on its behalf: pings are passed on, see RelayLink.
+      autoPong: false,
+      createConnection: () => this.#connect(),
+    });
+    this.#upstream = upstream;
+    upstream.on('upgrade', (response) => {
+      this.#headers = response.headers;
+    });
+    upstream.on('unexpected-response', (request, response) => this.#onRefused(request, response));
+    upstream.on('error', (error) => this.#onError(error));
+    upstream.on('open', () => this.#onOpen(upstream));
+  }
+
+  #connect(): net.Socket {
+    const url = new URL(this.#options.origin);
+    const isTls = url.protocol === 'https:';
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
+    const name = this.#options.serverName ?? (net.isIP(host) === 0 ? host : undefined);
+    const socket = isTls
+      ? tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...(name === undefined ? {} : { servername: name }) })
+      : net.connect({ host, port });
+    socket.setNoDelay(true);
+    socket.once(isTls ? 'secureConnect' : 'connect', () => this.#onConnected());
+    return socket;
+  }
+
+  #onConnected(): void {
+    if (this.#isSettled) return;
+    this.#connectedAt = performance.now();
+    clearTimeout(this.#timer);
+    const { handshakeMs } = this.#options;
+    this.#timer = setTimeout(() => {
+      this.#fail({ kind: 'timeout', detail: `expected an answer to the handshake within ${handshakeMs} ms, got none` });
+    }, handshakeMs);
+  }
+
+  #onOpen(upstream: WebSocket): void {
+    const now = performance.now();
+    const connectedAt = this.#connectedAt ?? now;
+    // Messages may follow in the same packet; nobody listens until the client is answered.
+    upstream.pause();
+    this.#settle({
+      kind: 'open',
+      upstream,
+      headers: this.#headers,
+      connectMs: connectedAt - this.#startedAt,
+      handshakeMs: now - connectedAt,
+    });
+  }
+
+  #onRefused(request: ClientRequest, response: IncomingMessage): void {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const finish = (): void => {
+      this.#settle({
+        kind: 'refused',
+        status: response.statusCode ?? 502,
+        headers: response.headers,
+        body: Buffer.concat(chunks),
+      });
+      request.destroy();
+    };
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= MAX_REFUSAL_BYTES) chunks.push(chunk);
+      else finish();
+    });
+    response.on('end', finish);
+    response.on('error', finish);
+    response.on('close', finish);
+  }
+
+  #onError(error: Error): void {
+    const detail = messageOf(error);
+    if (this.#connectedAt === undefined) this.#fail({ kind: 'unreachable', detail });
+    else if ('code' in error && HANG_UPS.has(String(error.code))) this.#fail({ kind: 'hungUp', detail });
+    else this.#fail({ kind: 'invalid', detail });
+  }
+
+  #fail(result: DialResult): void {
+    if (this.#isSettled) return;
+    this.#settle(result);
+    // `terminate` while connecting emits an error, which the listener above takes and ignores.
+    this.#upstream?.terminate();
+  }
+
+  #settle(result: DialResult): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#resolve(result);
+  }
+}
+
+const HANG_UPS = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** Repeated headers are joined: RFC 9110 §5.3 for lists, RFC 6265 §5.4 for cookies. */
+function headerRecord(headers: readonly string[]): Record<string, string> {
+  const record: Record<string, string> = Object.create(null);
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] ?? '';
+    const value = headers[i + 1] ?? '';
+    const known = record[name];
+    record[name] = known === undefined ? value : `${known}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+  return record;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}

@@ -1,0 +1,26 @@
+/**
+ * A token bucket with one second's worth of burst: two numbers, no timer. Pure but for its own state.
+ */
+export class MessageRate {
+  readonly #perSecond: number;
+  #tokens: number;
+  #refilledAt: number;
+
+  constructor(perSecond: number, nowMs: number) {
+    this.#perSecond = perSecond;
+    this.#tokens = perSecond;
+    this.#refilledAt = nowMs;
+  }
+
+  /** False: over the limit. */
+  take(nowMs: number): boolean {
+    if (nowMs > this.#refilledAt) {
+      const earned = ((nowMs - this.#refilledAt) / 1000) * this.#perSecond;
+      this.#tokens = Math.min(this.#perSecond, this.#tokens + earned);
+      this.#refilledAt = nowMs;
+    }
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * A client's WebSocket handshake, from route to open link. The backend's answer is awaited before the client's is
+ * given, so that its subprotocol, its cookies and its refusal are the client's. A backend that cannot be connected is
+ * replaced by another, as often as the pool allows; once one has spoken, its word stands.
+ */
+import { CloseCode } from '@holdfast/protocol';
+import type { WebSocket } from 'ws';
+import type { RouteConfig } from '../config.js';
+import type { Choice } from '../affinity/affinity.js';
+import { headerOf, headerValues } from '../listener/downstream-request.js';
+import type { UpgradeExchange } from '../listener/upgrade-exchange.js';
+import type { HandshakeResult } from '../observe/outcomes.js';
+import { rewriteTarget } from '../routing/rewrite.js';
+import { downstreamHeaders, upstreamHeaders } from '../routing/upstream-headers.js';
+import type { Slot } from '../admission/address-slots.js';
+import { ownAnswer, type OwnStatus } from './answers.js';
+import { dial, MAX_REFUSAL_BYTES, type DialResult } from './dial.js';
+import { RelayLink, type LinkEnd } from './relay-link.js';
+import type { Incoming, RelayDeps } from './relay-deps.js';
+
+type Open = Extract<DialResult, { kind: 'open' }>;
+type Refused = Extract<DialResult, { kind: 'refused' }>;
+
+/** A route's pool, and the client's request for it. */
+export class WebSocketRelay {
+  readonly #deps: RelayDeps;
+  readonly #exchange: UpgradeExchange;
+  readonly #incoming: Incoming;
+  readonly #route: RouteConfig;
+  readonly #abort = new AbortController();
+  #slot: Slot | undefined;
+
+  constructor(deps: RelayDeps, exchange: UpgradeExchange, incoming: Incoming, route: RouteConfig) {
+    this.#deps = deps;
+    this.#exchange = exchange;
+    this.#incoming = incoming;
+    this.#route = route;
+    exchange.onAborted = () => this.#abort.abort();
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    const { limits, origins, name } = this.#route;
+    const { request } = this.#exchange;
+    if (origins !== undefined && !origins.includes(headerOf(request, 'origin')?.toLowerCase() ?? '')) {
+      this.#refuse(403, 'rejected', 'expected an allowed Origin');
+      return;
+    }
+    this.#slot = await this.#deps.slots.acquire(name, this.#incoming.client.address, limits.connectionsPerAddress);
+    if (!this.#slot.isGranted) {
+      this.#deps.traffic.boundHit('connections_per_address');
+      this.#refuse(429, 'rejected', 'limit: connections_per_address');
+      return;
+    }
+    await this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    const pool = this.#deps.pools.get(this.#route.pool);
+    const tried = new Set<Choice['backend']>();
+    let last: DialResult | undefined;
+    const retries = pool?.config.retries ?? 0;
+    for (let attempt = 0; attempt <= retries; attempt += 1) {
+      if (pool === undefined) break;
+      const choice = await this.#deps.affinity.choose(pool, {
+        request: this.#exchange.request,
+        clientAddress: this.#incoming.client.address,
+        isSecure: this.#incoming.client.proto === 'https',
+        exclude: tried,
+      });
+      if (choice === undefined || this.#abort.signal.aborted) break;
+      tried.add(choice.backend);
+      last = await this.#try(choice);
+      if (last.kind !== 'unreachable' && last.kind !== 'hungUp') break;
+    }
+    if (last?.kind !== 'open' && last?.kind !== 'refused') this.#giveUp(last);
+  }
+
+  /** One backend. It is in flight from here until the link ends. */
+  async #try(choice: Choice): Promise<DialResult> {
+    const { record } = this.#incoming;
+    const { backend } = choice;
+    if (record.attempts === 0) record.markQueued();
+    record.attempts += 1;
+    record.backend = backend.id;
+    backend.acquire();
+    const result = await this.#dial(choice);
+    if (result.kind === 'open') {
+      backend.succeeded();
+      this.#accept(choice, result);
+      return result;
+    }
+    backend.release();
+    if (result.kind === 'refused') this.#passRefusal(choice, result);
+    // The client's leaving says nothing about the backend.
+    else if (result.kind !== 'aborted') backend.failed();
+    return result;
+  }
+
+  #dial({ backend }: Choice): Promise<DialResult> {
+    const { request } = this.#exchange;
+    const { timeouts } = this.#incoming.pool;
+    return dial({
+      origin: backend.url,
+      serverName: backend.serverName,
+      target: rewriteTarget(this.#route, request.path, request.query),
+      headers: upstreamHeaders(request, {
+        client: this.#incoming.client,
+        host: this.#route.rewrite.host,
+        requestId: this.#incoming.record.id,
+        isHandshake: true,
+      }),
+      protocols: headerValues(request, 'sec-websocket-protocol').flatMap((value) =>
+        value.split(',').map((p) => p.trim()),
+      ),
+      maxMessageBytes: this.#route.limits.messageBytes,
+      connectMs: timeouts.connectMs,
+      handshakeMs: timeouts.handshakeMs,
+      signal: this.#abort.signal,
+    });
+  }
+
+  #accept(choice: Choice, { upstream, headers, connectMs, handshakeMs }: Open): void {
+    const { record } = this.#incoming;
+    record.markConnected(connectMs);
+    record.markAnswered(handshakeMs);
+    const link = this.#link(choice, upstream);
+    const answer = downstreamHeaders(headers);
+    if (choice.setCookie !== undefined) answer.push('set-cookie', choice.setCookie);
+    const socket = this.#exchange.accept({
+      protocol: upstream.protocol === '' ? undefined : upstream.protocol,
+      headers: answer,
+      compress: this.#route.compression,
+      handler: link,
+    });
+    if (socket === undefined) {
+      upstream.close(CloseCode.GoingAway);
+      choice.backend.release();
+      this.#end('aborted', 0, 'the client left before its handshake was answered');
+      return;
+    }
+    this.#deps.traffic.handshake(this.#route.name, 'accepted');
+    this.#deps.links.add(link);
+    link.open(socket);
+  }
+
+  #link(choice: Choice, upstream: WebSocket): RelayLink {
+    const { backend } = choice;
+    const { traffic, keepAlive, random, links } = this.#deps;
+    const link: RelayLink = new RelayLink({
+      upstream,
+      limits: this.#route.limits,
+      idleMs: this.#incoming.pool.timeouts.idleMs,
+      traffic,
+      counts: traffic.of(this.#route.name, backend.poolName, backend.id),
+      keepAlive,
+      random,
+      onEnd: (end) => {
+        links.delete(link);
+        backend.release();
+        if (end.isBackendFailure) backend.failed();
+        this.#logEnd(link, end);
+      },
+    });
+    return link;
+  }
+
+  #logEnd(link: RelayLink, end: LinkEnd): void {
+    this.#slot?.release();
+    const { record, client } = this.#incoming;
+    const { messagesUp, messagesDown, bytesUp, bytesDown } = link;
+    this.#deps.accessLog.webSocket(record, this.#exchange.request, client, {
+      handshake: 'accepted',
+      status: 101,
+      messagesUp,
+      messagesDown,
+      bytesUp,
+      bytesDown,
+      closeCode: end.code,
+      closeReason: end.reason,
+      closedBy: end.closedBy,
+      detail: end.detail,
+    });
+  }
+
+  #passRefusal(choice: Choice, { status, headers, body }: Refused): void {
+    if (body.length >= MAX_REFUSAL_BYTES) this.#deps.traffic.boundHit('refusal_body');
+    if (status >= 500) choice.backend.failed();
+    else choice.backend.succeeded();
+    this.#exchange.refuse({ status, headers: downstreamHeaders(headers), body });
+    this.#end('refused', status, undefined);
+  }
+
+  #giveUp(last: DialResult | undefined): void {
+    const detail = last !== undefined && 'detail' in last ? last.detail : undefined;
+    if (this.#abort.signal.aborted) this.#end('aborted', 0, 'the client left before its handshake was answered');
+    else if (last?.kind === 'timeout') this.#refuse(504, 'timeout', detail);
+    else if (last?.kind === 'invalid' || last?.kind === 'hungUp') this.#refuse(502, 'invalid', detail);
+    else this.#refuse(503, 'unavailable', detail ?? 'expected a usable backend, got none');
+  }
+
+  #refuse(status: OwnStatus, result: HandshakeResult, detail: string | undefined): void {
+    this.#exchange.refuse(ownAnswer(status, this.#incoming.record.id));
+    this.#end(result, status, detail);
+  }
+
+  /** The handshake led nowhere. */
+  #end(handshake: HandshakeResult, status: number, detail: string | undefined): void {
+    this.#slot?.release();
+    this.#deps.traffic.handshake(this.#route.name, handshake);
+    const { record, client } = this.#incoming;
+    const nothing = { messagesUp: 0, messagesDown: 0, bytesUp: 0, bytesDown: 0 };
+    const end = { handshake, status, ...nothing, detail };
+    this.#deps.accessLog.webSocket(record, this.#exchange.request, client, end);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Which headers pass to the other side. RFC 9110 §7.6.1: hop-by-hop headers, and those that the Connection header
+ * names, belong to one connection and are removed; X-Forwarded-* and Forwarded (RFC 7239) are written by us *after*
+ * that, so that a client cannot have them removed by naming them (envoy#44525). Pure.
+ */
+import { headerValues, type DownstreamRequest } from '../listener/downstream-request.js';
+import type { ClientInfo } from './trust.js';
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** Answered or made anew by us. */
+const OURS_IN_REQUESTS = new Set([
+  'expect',
+  'host',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'forwarded',
+  'x-request-id',
+]);
+
+/** What the WebSocket dialler makes itself. */
+const OURS_IN_HANDSHAKES = new Set([
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-extensions',
+  'sec-websocket-protocol',
+]);
+
+export interface UpstreamHeaderOptions {
+  readonly client: ClientInfo;
+  /** Host header for the backend; undefined passes the client's on. */
+  readonly host: string | undefined;
+  readonly requestId: string;
+  readonly isHandshake: boolean;
+}
+
+/** Headers of the request to the backend: names and values in turn. */
+export function upstreamHeaders(request: DownstreamRequest, options: UpstreamHeaderOptions): string[] {
+  const nominated = nominatedBy(headerValues(request, 'connection'));
+  const headers = ['host', options.host ?? headerValues(request, 'host')[0] ?? ''];
+  const { headers: incoming } = request;
+  for (let i = 0; i < incoming.length; i += 2) {
+    const name = incoming[i] ?? '';
+    if (HOP_BY_HOP.has(name) || OURS_IN_REQUESTS.has(name) || nominated?.has(name) === true) continue;
+    if (options.isHandshake && OURS_IN_HANDSHAKES.has(name)) continue;
+    headers.push(name, wireText(incoming[i + 1] ?? ''));
+  }
+  headers.push(...forwardedHeaders(request, options.client), 'x-request-id', options.requestId);
+  return headers;
+}
+
+/**
+ * Headers of a backend's answer that the client gets: names and values in turn. `Date` and `Content-Length` are
+ * written by the listener.
+ */
+export function downstreamHeaders(headers: Readonly<Record<string, string | readonly string[] | undefined>>): string[] {
+  const nominated = nominatedBy(valuesOf(headers['connection']));
+  const kept: string[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    const isOurs = name === 'date' || name === 'content-length' || name.startsWith('sec-websocket-');
+    if (isOurs || HOP_BY_HOP.has(name) || nominated?.has(name) === true) continue;
+    for (const one of valuesOf(value)) kept.push(name, one);
+  }
+  return kept;
+}
+
+function forwardedHeaders(request: DownstreamRequest, client: ClientInfo): string[] {
+  const chain = (name: string, own: string): string[] =>
+    client.isForwarded ? [...headerValues(request, name), own] : [own];
+  const peer = request.remoteAddress;
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
+  const forwarded = `for=${node};host=${quoted(client.host)};proto=${client.proto}`;
+  return [
+    'x-forwarded-for',
+    wireText(chain('x-forwarded-for', peer).join(', ')),
+    'x-forwarded-proto',
+    wireText(client.proto),
+    'x-forwarded-host',
+    wireText(client.host),
+    'forwarded',
+    wireText(chain('forwarded', forwarded).join(', ')),
+  ];
+}
+
+function nominatedBy(connection: readonly string[]): Set<string> | undefined {
+  if (connection.length === 0) return undefined;
+  return new Set(connection.flatMap((value) => value.split(',').map((name) => name.trim().toLowerCase())));
+}
+
+function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}
+
+function quoted(host: string): string {
+  return /^[A-Za-z0-9.-]+$/.test(host) ? host : `"${host.replaceAll(/["\\]/g, '')}"`;
+}
+
+/** uWebSockets.js reads header bytes as UTF-8, node:http and undici write characters as Latin-1: the same bytes again. */
+function wireText(value: string): string {
+  // oxlint-disable-next-line no-control-regex -- anything beyond ASCII is what is looked for
+  return /[^\0-\x7f]/.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
+}

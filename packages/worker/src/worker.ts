@@ -1,0 +1,187 @@
+/**
+ * A worker: builds the parts of the data plane from its configuration, keeps the supervisor informed, and stops them
+ * in order. Read this first.
+ */
+import { createSharedState, type SharedState } from '@holdfast/state';
+import type { Logger } from 'pino';
+import { AddressSlots } from './admission/address-slots.js';
+import { Affinity } from './affinity/affinity.js';
+import { createCookieSigner } from './affinity/cookie.js';
+import type { WorkerConfig } from './config.js';
+import type { SupervisorChannel, ToWorkerOf } from './control/supervisor-channel.js';
+import type { PoolsSnapshot } from './control/messages.js';
+import { drain } from './drain.js';
+import { FrontDoor } from './front-door.js';
+import { Listener, type SocketBounds } from './listener/listener.js';
+import { createAccessLog } from './observe/access-log.js';
+import { createWorkerMetrics, type WorkerMetrics } from './observe/metrics.js';
+import { Traffic } from './observe/traffic.js';
+import { Pools } from './pool/pools.js';
+import { HttpUpstreams } from './relay/http-upstreams.js';
+import { KeepAlive } from './relay/keep-alive.js';
+import type { RelayDeps } from './relay/relay-deps.js';
+import type { RelayLink } from './relay/relay-link.js';
+
+export interface WorkerDeps {
+  readonly channel: SupervisorChannel;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** In-flight counts and traffic outcomes go to the supervisor this often, when there is something to say. */
+const REPORT_EVERY_MS = 100;
+/** Beyond what a route may buffer: one read of a backend's socket, and one largest message, come on top of it. */
+const READ_CHUNK_BYTES = 64 * 1024;
+
+export class Worker {
+  readonly #deps: WorkerDeps;
+  #config: WorkerConfig;
+  readonly #pools: Pools;
+  readonly #state: SharedState;
+  readonly #traffic = new Traffic();
+  readonly #links = new Set<RelayLink>();
+  readonly #keepAlive = new KeepAlive();
+  readonly #upstreams = new HttpUpstreams();
+  readonly #affinity: Affinity;
+  readonly #metrics: WorkerMetrics;
+  readonly #door: FrontDoor;
+  readonly #listeners: readonly Listener[];
+  readonly #reportTimer: NodeJS.Timeout;
+  #lastLoads = '{}';
+
+  constructor(start: ToWorkerOf<'start'>, deps: WorkerDeps) {
+    const { config } = start;
+    this.#deps = deps;
+    this.#config = config;
+    this.#pools = new Pools({ random: deps.random, now: Date.now });
+    this.#pools.update(config.pools, start.pools);
+    this.#state = createSharedState(config.state, {
+      call: (method, args) => deps.channel.call(method, args),
+      log: deps.log,
+    });
+    const signer = createCookieSigner(config.secrets);
+    this.#affinity = new Affinity({ store: this.#state.affinity, signer, log: deps.log, now: Date.now });
+    this.#metrics = createWorkerMetrics({
+      workerId: start.workerId,
+      traffic: this.#traffic,
+      bufferedBytes: () => this.#bufferedBytes(),
+      isStateOk: () => this.#state.health.status === 'ok',
+      underflows: () => this.#pools.underflows,
+    });
+    this.#state.onCall = this.#metrics.onStateCall;
+    this.#door = new FrontDoor(this.#relayDeps(), config);
+    this.#listeners = config.listen.map((listen) => new Listener(listen, this.#door));
+    this.#setBounds();
+    this.#reportTimer = setInterval(() => this.#report(), REPORT_EVERY_MS);
+    this.#reportTimer.unref();
+  }
+
+  /** Resolves with the bound ports, in the order of `config.listen`. */
+  listen(): Promise<readonly number[]> {
+    return Promise.all(this.#listeners.map((listener) => listener.listen()));
+  }
+
+  /** For what comes from now on; open connections keep what they were opened with. */
+  reload(config: WorkerConfig, pools: PoolsSnapshot): void {
+    this.#config = config;
+    this.#pools.update(config.pools, pools);
+    this.#affinity.signer = createCookieSigner(config.secrets);
+    this.#door.reload(config);
+    this.#setBounds();
+    this.#retainUpstreams(pools);
+    this.#deps.log.level = config.logs.level;
+  }
+
+  updatePools(pools: PoolsSnapshot): void {
+    this.#pools.update(this.#config.pools, pools);
+    this.#retainUpstreams(pools);
+  }
+
+  setOtherLoads(message: ToWorkerOf<'loads'>): void {
+    this.#pools.setOtherLoads(message.loads);
+  }
+
+  sayPong(id: number): void {
+    const { status, detail } = this.#state.health;
+    const eventLoopLagMs = this.#metrics.eventLoopLagMs();
+    this.#deps.channel.send({ type: 'pong', id, eventLoopLagMs, stateHealth: { status, detail } });
+  }
+
+  async sendMetrics(id: number): Promise<void> {
+    this.#deps.channel.send({ type: 'metrics', id, metrics: await this.#metrics.collect() });
+  }
+
+  /** Stops taking connections, ends the open ones, and lets go of everything. */
+  async stop(deadlineMs: number): Promise<{ readonly closed: number; readonly cut: number }> {
+    for (const listener of this.#listeners) listener.stopListening();
+    this.#door.drain();
+    const report = await drain(this.#links, () => this.#requestsInFlight(), deadlineMs);
+    clearInterval(this.#reportTimer);
+    this.#keepAlive.stop();
+    for (const listener of this.#listeners) listener.close();
+    await this.#upstreams.close();
+    await this.#state.close();
+    return report;
+  }
+
+  #relayDeps(): RelayDeps {
+    const { log, channel, random } = this.#deps;
+    return {
+      pools: this.#pools,
+      affinity: this.#affinity,
+      slots: new AddressSlots(channel, log),
+      upstreams: this.#upstreams,
+      traffic: this.#traffic,
+      requestTimes: this.#metrics.requestTimes,
+      keepAlive: this.#keepAlive,
+      accessLog: createAccessLog(log, () => this.#config.logs.access),
+      random,
+      links: this.#links,
+    };
+  }
+
+  #setBounds(): void {
+    const bounds = socketBounds(this.#config);
+    for (const listener of this.#listeners) listener.setBounds(bounds);
+  }
+
+  #report(): void {
+    const outcomes = this.#pools.takeOutcomes();
+    if (outcomes.length > 0) this.#deps.channel.send({ type: 'outcomes', outcomes });
+    const loads = this.#pools.loads();
+    const text = JSON.stringify(loads);
+    if (text === this.#lastLoads) return;
+    this.#lastLoads = text;
+    this.#deps.channel.send({ type: 'loads', loads });
+  }
+
+  #retainUpstreams(pools: PoolsSnapshot): void {
+    this.#upstreams.retain(new Set(Object.values(pools).flatMap((backends) => backends.map(({ url }) => url))));
+  }
+
+  #bufferedBytes(): { readonly down: number; readonly up: number } {
+    let down = 0;
+    let up = 0;
+    for (const { bufferedBytes } of this.#links) {
+      down += bufferedBytes.down;
+      up += bufferedBytes.up;
+    }
+    return { down, up };
+  }
+
+  #requestsInFlight(): number {
+    let inFlight = 0;
+    for (const { httpInFlight } of this.#traffic.counts.values()) inFlight += httpInFlight;
+    return inFlight;
+  }
+}
+
+/** One native context serves all routes: the widest of their limits. Narrower ones are kept by each link. */
+function socketBounds(config: WorkerConfig): SocketBounds {
+  const limits = config.routes.map((route) => route.limits);
+  // One byte over the limit still arrives, so that its sender can be told 1009 instead of being cut.
+  const maxMessageBytes = Math.max(1, ...limits.map(({ messageBytes }) => messageBytes)) * 2;
+  const maxBuffered = Math.max(0, ...limits.map(({ bufferBytes, messageBytes }) => bufferBytes + messageBytes));
+  return { maxMessageBytes, maxBufferedBytes: maxBuffered + READ_CHUNK_BYTES };
+}
