@@ -96,10 +96,12 @@ export class HttpExchange {
     this.#hasStarted = true;
     this.#isOver = true;
     const body = response.body ?? '';
-    this.bytesSent += typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    const isHead = this.request.method === 'HEAD';
+    if (!isHead) this.bytesSent += length;
     this.#res.cork(() => {
       this.#writeHead(response.status, '', response.headers ?? []);
-      if (this.request.method === 'HEAD') this.#res.endWithoutBody(0, response.close === true);
+      if (isHead) this.#res.endWithoutBody(length, response.close === true);
       else this.#res.end(body, response.close === true);
     });
   }
