@@ -1,0 +1,24 @@
+/**
+ * What the admin API needs of the rest: to ask and to be answered. Narrow, so that the routes can be tested on a real
+ * socket without a fleet behind them.
+ */
+import type { OverrideResult } from '../pools/directory.js';
+import type { OverrideChange } from '../pools/override.js';
+import type { ReloadResult } from '../supervisor/reload.js';
+import type { SupervisorReport } from '../supervisor/report.js';
+
+export interface AdminControl {
+  report(): SupervisorReport;
+  setOverride(backendId: string, change: OverrideChange): OverrideResult;
+  /** undefined: not while this balancer stops. */
+  reload(): Promise<ReloadResult | undefined>;
+  drain(why: string): void;
+  /** The text for Prometheus. */
+  metrics(): Promise<string>;
+}
+
+export interface AdminIdentity {
+  readonly version: string;
+  /** The configuration file. */
+  readonly file: string;
+}

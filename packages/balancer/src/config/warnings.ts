@@ -1,0 +1,90 @@
+/**
+ * What is no mistake but probably not meant: a pool without a route, a route that is never reached, a setting
+ * without effect. Runs on a configuration that has passed every check.
+ */
+import type { RouteMatch } from '@holdfast/worker';
+import { formatPath } from './positions.js';
+import type { ParsedConfig } from './schema.js';
+import type { ParsedPool } from './schema-pool.js';
+import type { Concern } from './types.js';
+
+export function concernsOf(config: ParsedConfig): Concern[] {
+  return [
+    ...madeUpSecret(config),
+    ...freePorts(config),
+    ...shadowedRoutes(config),
+    ...unusedPools(config),
+    ...idleSettings(config),
+  ];
+}
+
+/** Every request that the later conditions let through, the earlier ones let through, too. */
+export function covers(earlier: RouteMatch, later: RouteMatch): boolean {
+  return (
+    coversHost(earlier.host, later.host) &&
+    (earlier.path === '/' || `${later.path}/`.startsWith(`${earlier.path}/`)) &&
+    coversValues(earlier.headers, later.headers) &&
+    coversValues(earlier.query, later.query) &&
+    (earlier.upgrade === undefined || earlier.upgrade === later.upgrade)
+  );
+}
+
+function coversHost(earlier: string | undefined, later: string | undefined): boolean {
+  if (earlier === undefined || earlier === later) return true;
+  return (
+    later !== undefined &&
+    earlier.startsWith('*.') &&
+    later.replace(/^\*/, '').endsWith(earlier.slice(1)) &&
+    later !== earlier.slice(2)
+  );
+}
+
+function coversValues(earlier: Readonly<Record<string, string>>, later: Readonly<Record<string, string>>): boolean {
+  return Object.entries(earlier).every(([name, value]) => {
+    return Object.hasOwn(later, name) && (value === '*' || later[name] === value);
+  });
+}
+
+function madeUpSecret({ secrets }: ParsedConfig): Concern[] {
+  if (secrets !== undefined) return [];
+  const text = 'no secret, so one was made up: signed cookies will not survive a restart nor work on a second balancer';
+  return [{ path: ['secret'], text }];
+}
+
+function freePorts({ listen, workers }: ParsedConfig): Concern[] {
+  if (workers === 1) return [];
+  return listen.flatMap(({ port }, index) => {
+    return port === 0 ? [{ path: ['listen', index, 'address'], text: 'port 0 gives every worker another port' }] : [];
+  });
+}
+
+function shadowedRoutes({ routes }: ParsedConfig): Concern[] {
+  return routes.flatMap((route, index) => {
+    const shadow = routes.slice(0, index).findIndex((earlier) => covers(earlier.match, route.match));
+    if (shadow === -1) return [];
+    return [
+      { path: ['routes', index], text: `never reached: ${formatPath(['routes', shadow])} matches all of it before` },
+    ];
+  });
+}
+
+function unusedPools({ routes, pools }: ParsedConfig): Concern[] {
+  const used = new Set(routes.map((route) => route.pool));
+  const unused = Object.keys(pools).filter((name) => !used.has(name));
+  return unused.map((name) => ({ path: ['pools', name], text: 'no route uses this pool' }));
+}
+
+function idleSettings({ pools }: ParsedConfig): Concern[] {
+  return Object.entries(pools).flatMap(([name, pool]) => {
+    if (!hasIdleHealthSettings(pool)) return [];
+    return [
+      { path: ['pools', name, 'health'], text: 'path and expect do nothing here: see `type` (tcp only connects)' },
+    ];
+  });
+}
+
+function hasIdleHealthSettings({ health }: ParsedPool): boolean {
+  if (health === undefined || health.type === 'http') return false;
+  const hasPath = health.type === 'tcp' && health.path !== '/';
+  return hasPath || health.expect.min !== 200 || health.expect.max !== 399;
+}

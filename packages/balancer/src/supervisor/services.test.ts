@@ -1,0 +1,89 @@
+import { EmbeddedStore } from '@holdfast/state';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Reply, Services } from './services.js';
+import { SlotTable } from './slots.js';
+
+const store = new EmbeddedStore();
+afterEach(() => store.close());
+
+describe('slots', () => {
+  it('counts over all workers up to the limit', () => {
+    const { call } = stage();
+    expect(call(1, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ ok: true, value: true });
+    expect(call(2, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ value: true });
+    expect(call(3, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ value: false });
+    expect(call(3, 'slots.acquire', ['c', '10.0.0.2', 2])).toMatchObject({ value: true });
+    expect(call(3, 'slots.acquire', ['d', '10.0.0.1', 2])).toMatchObject({ value: true });
+    expect(call(1, 'slots.release', ['c', '10.0.0.1'])).toMatchObject({ value: true });
+    expect(call(3, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ value: true });
+  });
+
+  it('are given back when the worker that held them is gone', () => {
+    const { call, services, slots } = stage();
+    for (let n = 0; n < 3; n += 1) call(1, 'slots.acquire', ['c', 'a', 4]);
+    call(2, 'slots.acquire', ['c', 'a', 4]);
+    expect(call(2, 'slots.acquire', ['c', 'a', 4])).toMatchObject({ value: false });
+    services.forget(1);
+    expect(call(2, 'slots.acquire', ['c', 'a', 4])).toMatchObject({ value: true });
+    services.forget(2);
+    expect(slots.size).toBe(0);
+  });
+
+  it('of others cannot be released', () => {
+    const { call } = stage();
+    call(1, 'slots.acquire', ['c', 'a', 1]);
+    expect(call(2, 'slots.release', ['c', 'a'])).toMatchObject({ ok: true, value: false });
+    expect(call(2, 'slots.acquire', ['c', 'a', 1])).toMatchObject({ value: false });
+  });
+
+  it('do not confuse scopes and keys', () => {
+    const { call } = stage();
+    call(1, 'slots.acquire', ['a', 'b:c', 1]);
+    expect(call(1, 'slots.acquire', ['a:b', 'c', 1])).toMatchObject({ value: true });
+  });
+
+  it('are bounded: a full table is an error, not a count', () => {
+    const { call, slots } = stage(2);
+    call(1, 'slots.acquire', ['c', 'a', 9]);
+    call(1, 'slots.acquire', ['c', 'b', 9]);
+    expect(call(1, 'slots.acquire', ['c', 'x', 9])).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('full table'),
+    });
+    expect(call(1, 'slots.acquire', ['c', 'a', 9])).toMatchObject({ value: true });
+    expect(slots.size).toBe(2);
+  });
+});
+
+describe('calls', () => {
+  it('reach the shared map', () => {
+    const { call } = stage();
+    expect(call(1, 'affinity.claim', ['web', 'sid', 'b1', 1000])).toMatchObject({ ok: true, value: 'b1' });
+    expect(call(2, 'affinity.lookup', ['web', 'sid'])).toMatchObject({ value: 'b1' });
+  });
+
+  it.each<[string, string, unknown[], string]>([
+    ['an unknown method', 'no.such', [], 'method: expected one of affinity.lookup'],
+    ['a bad argument of the map', 'affinity.lookup', [7], 'expected'],
+    ['no scope', 'slots.acquire', [undefined, 'a', 1], 'scope: expected a text of 1 to 256 characters, got undefined'],
+    ['an endless key', 'slots.acquire', ['c', 'a'.repeat(513), 1], 'key: expected a text of 1 to 512 characters'],
+    ['an empty key', 'slots.release', ['c', ''], 'key: expected'],
+    ['no limit', 'slots.acquire', ['c', 'a'], 'limit: expected a whole number from 1, got undefined'],
+    ['a limit of 0', 'slots.acquire', ['c', 'a', 0], 'limit: expected a whole number from 1, got 0'],
+  ])('with %s are answered with an error', (_, method, args, error) => {
+    const reply = stage().call(1, method, args);
+    expect(reply).toMatchObject({ id: 5, ok: false, error: expect.stringContaining(error) });
+  });
+});
+
+function stage(maxKeys?: number): {
+  services: Services;
+  slots: SlotTable;
+  call: (workerId: number, method: string, args: unknown[]) => Reply;
+} {
+  const slots = new SlotTable(maxKeys === undefined ? {} : { maxKeys });
+  const services = new Services({ store, slots });
+  const call = (workerId: number, method: string, args: unknown[]): Reply =>
+    services.answer(workerId, { type: 'call', id: 5, method, args });
+  return { services, slots, call };
+}

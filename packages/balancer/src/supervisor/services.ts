@@ -1,0 +1,79 @@
+/**
+ * What workers may ask of the supervisor, by method name:
+ *   affinity.lookup | affinity.claim | affinity.replace   the embedded shared map
+ *   slots.acquire(scope, key, limit) → boolean            one more, unless `key` is at its limit on this machine
+ *   slots.release(scope, key) → boolean                   one less; false when this worker held none
+ * Every call is answered, a bad one with an error that says what was expected. Nothing that a worker sends throws beyond here.
+ */
+import { EMBEDDED_METHODS, type EmbeddedStore, handleCall } from '@holdfast/state';
+import type { FromWorker, ToWorker } from '@holdfast/worker';
+import type { SlotRequest, SlotTable } from './slots.js';
+
+export type Call = Extract<FromWorker, { type: 'call' }>;
+export type Reply = Extract<ToWorker, { type: 'reply' }>;
+
+export interface ServicesDeps {
+  readonly store: EmbeddedStore;
+  readonly slots: SlotTable;
+}
+
+const MAX_SCOPE_LENGTH = 256;
+const MAX_KEY_LENGTH = 512;
+const SLOT_METHODS: ReadonlySet<string> = new Set(['slots.acquire', 'slots.release']);
+
+export class Services {
+  readonly #store: EmbeddedStore;
+  readonly #slots: SlotTable;
+
+  constructor({ store, slots }: ServicesDeps) {
+    this.#store = store;
+    this.#slots = slots;
+  }
+
+  answer(workerId: number, { id, method, args }: Call): Reply {
+    try {
+      return { type: 'reply', id, ok: true, value: this.#call(workerId, method, args) };
+    } catch (error) {
+      return { type: 'reply', id, ok: false, error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** Frees what a worker that is gone held. Its affinities stay: they belong to clients. */
+  forget(workerId: number): void {
+    this.#slots.releaseAllOf(workerId);
+  }
+
+  #call(workerId: number, method: string, args: readonly unknown[]): unknown {
+    if (EMBEDDED_METHODS.has(method)) return handleCall(this.#store, method, args);
+    if (method === 'slots.acquire') return this.#acquire(workerId, args);
+    if (method === 'slots.release') return this.#slots.release(readRequest(workerId, args));
+    const known = [...EMBEDDED_METHODS, ...SLOT_METHODS].join(', ');
+    throw new TypeError(`method: expected one of ${known}, got ${JSON.stringify(method.slice(0, 60))}`);
+  }
+
+  #acquire(workerId: number, args: readonly unknown[]): boolean {
+    const request = readRequest(workerId, args);
+    const limit = args[2];
+    if (!Number.isSafeInteger(limit) || (limit as number) < 1) {
+      throw new TypeError(`limit: expected a whole number from 1, got ${describe(limit)}`);
+    }
+    const result = this.#slots.acquire(request, limit as number);
+    if (result === 'full')
+      throw new RangeError(`slots: expected room for another key, got a full table of ${this.#slots.size}`);
+    return result === 'acquired';
+  }
+}
+
+function readRequest(workerId: number, [scope, key]: readonly unknown[]): SlotRequest {
+  return { workerId, scope: readText(scope, 'scope', MAX_SCOPE_LENGTH), key: readText(key, 'key', MAX_KEY_LENGTH) };
+}
+
+function readText(value: unknown, name: string, maxLength: number): string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= maxLength) return value;
+  throw new TypeError(`${name}: expected a text of 1 to ${maxLength} characters, got ${describe(value)}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `one of ${value.length}`;
+  return typeof value === 'number' ? String(value) : typeof value;
+}

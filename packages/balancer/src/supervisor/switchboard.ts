@@ -1,0 +1,94 @@
+/**
+ * What workers say, and who hears it: loads go to the other workers, outcomes to the directory, pongs to the watchdog,
+ * calls to the services. It also forgets in one place everything that a process which is gone had said. Decides nothing.
+ */
+import type { BackendOutcome, FromWorker, StateHealthReport } from '@holdfast/worker';
+import type { Logger } from 'pino';
+import type { LoadExchange } from './loads.js';
+import type { MetricsRequests } from './metrics-requests.js';
+import type { ReloadAcks } from './reload-acks.js';
+import type { Services } from './services.js';
+import type { Watchdog } from './watchdog.js';
+import type { WorkerProcess } from './worker-process.js';
+
+export interface Pulse {
+  readonly eventLoopLagMs: number;
+  readonly stateHealth: StateHealthReport;
+}
+
+export interface SwitchboardParts {
+  readonly loads: LoadExchange;
+  readonly services: Services;
+  readonly watchdog: Watchdog;
+  readonly metrics: MetricsRequests;
+  readonly reloads: ReloadAcks;
+  readonly recordOutcomes: (outcomes: readonly BackendOutcome[]) => void;
+  readonly log: Logger;
+}
+
+const HEALTHY: StateHealthReport = { status: 'ok', detail: undefined };
+
+export class Switchboard {
+  readonly #parts: SwitchboardParts;
+  readonly #pulses = new Map<number, Pulse>();
+
+  constructor(parts: SwitchboardParts) {
+    this.#parts = parts;
+  }
+
+  onMessage(worker: WorkerProcess, message: FromWorker): void {
+    try {
+      this.#dispatch(worker, message);
+    } catch (error) {
+      this.#parts.log.error({ err: error, workerId: worker.id, type: message.type }, 'message of a worker not handled');
+    }
+  }
+
+  /** As of the worker's last pong. */
+  pulseOf(workerId: number): Pulse | undefined {
+    return this.#pulses.get(workerId);
+  }
+
+  /** Degraded as soon as one worker says so: its clients already feel it. */
+  get stateHealth(): StateHealthReport {
+    const pulses = [...this.#pulses.values()];
+    return pulses.find(({ stateHealth }) => stateHealth.status === 'degraded')?.stateHealth ?? HEALTHY;
+  }
+
+  forget(workerId: number): void {
+    const { loads, services, watchdog, metrics, reloads } = this.#parts;
+    this.#pulses.delete(workerId);
+    loads.forget(workerId);
+    services.forget(workerId);
+    watchdog.forget(workerId);
+    metrics.forget(workerId);
+    reloads.forget(workerId);
+  }
+
+  #dispatch(worker: WorkerProcess, message: FromWorker): void {
+    const { loads, services, watchdog, metrics, reloads, recordOutcomes, log } = this.#parts;
+    switch (message.type) {
+      case 'loads':
+        return loads.report(worker.id, message.loads);
+      case 'outcomes':
+        return recordOutcomes(message.outcomes);
+      case 'pong':
+        this.#pulses.set(worker.id, { eventLoopLagMs: message.eventLoopLagMs, stateHealth: message.stateHealth });
+        return watchdog.onPong(worker.id);
+      case 'metrics':
+        return metrics.onAnswer(worker.id, message.id, message.metrics);
+      case 'reloaded':
+        return reloads.onReloaded(worker.id, message.configVersion);
+      case 'drained':
+        return log.info({ workerId: worker.id, closed: message.closed, cut: message.cut }, 'worker drained');
+      case 'call':
+        worker.send(services.answer(worker.id, message));
+        return;
+      case 'hello':
+      case 'listening':
+      case 'failed':
+        // The worker's own slot has taken these.
+        return;
+    }
+  }
+}

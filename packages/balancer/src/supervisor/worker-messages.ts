@@ -1,0 +1,78 @@
+/**
+ * What arrives from a worker, checked before anybody acts on it. Both ends are ours, but they may be of different versions
+ * after an upgrade under a running supervisor, and a supervisor that falls over one bad message takes every worker
+ * along. Only the shape that the supervisor itself relies on is checked; the arguments of calls are checked by who answers them.
+ */
+import type { FromWorker } from '@holdfast/worker';
+
+export type ReadMessage =
+  { readonly ok: true; readonly message: FromWorker } | { readonly ok: false; readonly got: string };
+
+type Fields = Readonly<Record<string, unknown>>;
+type Check = (fields: Fields) => boolean;
+
+/** Pools × backends in one report; far more than a machine can serve, far less than would hurt. */
+const MAX_LOAD_ENTRIES = 20_000;
+const MAX_OUTCOMES = 20_000;
+const MAX_METRICS = 1000;
+
+const CHECKS: Readonly<Record<FromWorker['type'], Check>> = {
+  hello: () => true,
+  listening: ({ ports }) => Array.isArray(ports) && ports.every((port) => isCount(port)),
+  failed: ({ error }) => typeof error === 'string',
+  reloaded: ({ configVersion }) => isCount(configVersion),
+  loads: ({ loads }) => isLoads(loads),
+  outcomes: ({ outcomes }) => Array.isArray(outcomes) && outcomes.length <= MAX_OUTCOMES && outcomes.every(isOutcome),
+  pong: ({ id, eventLoopLagMs, stateHealth }) => isCount(id) && isNumber(eventLoopLagMs) && isStateHealth(stateHealth),
+  metrics: ({ id, metrics }) => isCount(id) && isMetrics(metrics),
+  drained: ({ closed, cut }) => isCount(closed) && isCount(cut),
+  call: ({ id, method, args }) => isCount(id) && typeof method === 'string' && Array.isArray(args),
+};
+
+export function readWorkerMessage(raw: unknown): ReadMessage {
+  if (!isFields(raw) || typeof raw['type'] !== 'string') return { ok: false, got: `a ${typeof raw} without a type` };
+  const { type } = raw;
+  if (!Object.hasOwn(CHECKS, type)) return { ok: false, got: `type ${JSON.stringify(type.slice(0, 40))}` };
+  const isGood = CHECKS[type as FromWorker['type']](raw);
+  return isGood ? { ok: true, message: raw as unknown as FromWorker } : { ok: false, got: `a malformed ${type}` };
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isLoads(value: unknown): boolean {
+  if (!isFields(value)) return false;
+  let entries = 0;
+  return Object.values(value).every((backends) => {
+    if (!isFields(backends)) return false;
+    const counts = Object.values(backends);
+    entries += counts.length;
+    return entries <= MAX_LOAD_ENTRIES && counts.every(isCount);
+  });
+}
+
+function isOutcome(value: unknown): boolean {
+  if (!isFields(value)) return false;
+  const { pool, backendId, successes, failures, streak } = value;
+  const isNamed = typeof pool === 'string' && typeof backendId === 'string';
+  return isNamed && isCount(successes) && isCount(failures) && isCount(streak);
+}
+
+function isStateHealth(value: unknown): boolean {
+  if (!isFields(value)) return false;
+  const { status, detail } = value;
+  return (status === 'ok' || status === 'degraded') && (detail === undefined || typeof detail === 'string');
+}
+
+function isMetrics(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= MAX_METRICS && value.every(isFields);
+}
