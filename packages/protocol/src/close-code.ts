@@ -9,6 +9,9 @@ export const CloseCode = {
   Normal: 1000,
   /** The balancer stops, or the connection reached its idle or lifetime limit. Reconnect. */
   GoingAway: 1001,
+  ProtocolError: 1002,
+  /** Text that is not UTF-8. */
+  InvalidPayload: 1007,
   /** The client broke a limit that the operator set, such as messages per second. */
   PolicyViolation: 1008,
   MessageTooBig: 1009,

@@ -1,4 +1,5 @@
-import { createServer } from 'node:net';
+import { readdir, readFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ReloadResult } from '../supervisor/reload.js';
@@ -167,6 +168,13 @@ describe('callers', () => {
     });
   });
 
+  it.each(['GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n', 'nonsense\r\n\r\n'])('that send %j are answered', async (text) => {
+    const { url } = await open();
+    const answer = await sendRaw(Number(new URL(url).port), text);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ error: { code: 'BAD_REQUEST' } });
+  });
+
   it('learn nothing of an internal error', async () => {
     const { get } = await open({ metrics: () => Promise.reject(new Error('secret detail')) });
     const answer = await get('/metrics');
@@ -185,6 +193,16 @@ it('says so when the port is taken', async () => {
   );
   await expect(start).rejects.toThrow(`expected to listen on 127.0.0.1:${port}, got a port that another process uses`);
   holder.close();
+});
+
+it('explains every error code in the README', async () => {
+  const folder = new URL('.', import.meta.url);
+  const files = (await readdir(folder, { recursive: true })).filter((name) => /(?<!\.test)\.ts$/.test(name));
+  const sources = await Promise.all(files.map((name) => readFile(new URL(name, folder), 'utf8')));
+  const codes = new Set(sources.join('\n').match(/(?<=code: ')[A-Z_]+(?=')/g));
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  expect(codes.size).toBeGreaterThan(8);
+  expect([...codes].filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
 });
 
 interface Script {
@@ -206,6 +224,18 @@ interface OpenAdmin {
   readonly get: (path: string) => Promise<Answer>;
   readonly put: (path: string, body: string) => Promise<Answer>;
   readonly post: (path: string) => Promise<Answer>;
+}
+
+function sendRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.end(text));
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    socket.once('close', () => resolve(answer));
+    socket.once('error', reject);
+  });
 }
 
 async function open(script: Script = {}): Promise<OpenAdmin> {

@@ -11,7 +11,7 @@ import { CounterMemory } from './counter-memory.js';
 import { type MetricJson, readMetrics } from './metric-json.js';
 import { type BuildInfo, ownMetrics } from './own-metrics.js';
 
-export interface MetricsSource {
+interface MetricsSource {
   report(): SupervisorReport;
   askMetrics(): readonly AskedWorker[];
 }

@@ -2,6 +2,7 @@
  * The admin API: HTTP on its own address, served by the supervisor. fastify rather than node:http alone, for its routing, body
  * limits and HEAD; its logger and its error texts are replaced by ours. One small file per concern under routes/.
  */
+import type { Socket } from 'node:net';
 import { type FastifyError, fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { AdminConfig } from '../config/types.js';
@@ -50,6 +51,8 @@ function createApp({ token }: AdminConfig, { control, identity, log }: AdminServ
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
+    frameworkErrors: (error, _, reply) => void answerError(error, reply, log),
+    clientErrorHandler: answerBrokenRequest,
   });
   acceptAnyContentType(app);
   app.addHook('onRequest', async (request) => admitCaller(callerOf(request), token));
@@ -108,12 +111,20 @@ function answerError(error: FastifyError | AdminError, reply: FastifyReply, log:
   return reply.code(500).send({ error: { code: 'INTERNAL', message: 'internal error; see the log' } });
 }
 
-function refusal({ code, message, statusCode }: FastifyError): ErrorBody {
+function refusal({ message, statusCode }: FastifyError): ErrorBody {
   if (statusCode === 413) {
     const expected = `a body of at most ${BODY_LIMIT_BYTES} bytes`;
     return new AdminError({ status: 413, code: 'BODY_TOO_LARGE', expected, got: 'a larger one' }).body;
   }
-  return { error: { code: code.replace(/^FST_(ERR_)?/, ''), message } };
+  return { error: { code: 'BAD_REQUEST', message } };
+}
+
+/** What is not HTTP at all: nothing of fastify runs for it. */
+function answerBrokenRequest(_: Error, socket: Socket): void {
+  if (!socket.writable) return;
+  const body = JSON.stringify({ error: { code: 'BAD_REQUEST', message: 'expected an HTTP/1.1 request, got something else' } });
+  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
+  socket.end(`${head}\r\n\r\n${body}`);
 }
 
 function explainListenError({ host, port }: AdminConfig, error: unknown): string {

@@ -5,9 +5,9 @@
  */
 import type { SupervisorReport, WorkerReport } from './report.js';
 
-export type ReadinessStatus = 'ready' | 'degraded' | 'starting' | 'draining' | 'down';
+type ReadinessStatus = 'ready' | 'degraded' | 'starting' | 'draining' | 'down';
 
-export interface Check {
+interface Check {
   readonly status: 'ok' | 'degraded';
   readonly detail?: string;
 }

@@ -68,10 +68,10 @@ describe('a worker that dies', () => {
     await vi.waitFor(() => expect(stage.supervisor.report().backends[0]?.load).toBe(2), SOON);
   });
 
-  it('that keeps dying is told once as an error and tried on, more slowly', async () => {
+  it('that keeps dying is told once as an error and tried on, more slowly', { timeout: 25_000 }, async () => {
     await using stage = openStage({ workers: 2, script: (id) => (id === 2 ? 'die' : 'serve') });
     await stage.supervisor.start();
-    await vi.waitFor(() => expect(stage.supervisor.report().workers[1]?.isOverBudget).toBe(true), SOON);
+    await vi.waitFor(() => expect(stage.supervisor.report().workers[1]?.isOverBudget).toBe(true), { timeout: 20_000 });
     const worker = stage.supervisor.report().workers[1]!;
     expect(worker.retryInMs).toBeGreaterThan(25_000);
     expect(linesWith(stage, 'worker keeps dying')).toMatchObject([
@@ -99,7 +99,7 @@ describe('a worker that is blocked', () => {
   );
 
   it('counts as one again when it answers', async () => {
-    await using stage = openStage({ watchIntervalMs: 100 });
+    await using stage = openStage({ watchIntervalMs: 200 });
     const [pid] = await readyPids(stage);
     process.kill(pid!, 'SIGSTOP');
     await vi.waitFor(() => expect(stage.supervisor.report().workers[0]?.isBlocked).toBe(true), SOON);

@@ -102,8 +102,12 @@ export class Supervisor {
 
   /** What SIGTERM means: the first time drain, the second time stop now. */
   stop(why: string): void {
-    if (this.#lifecycle.name === 'draining') this.stopNow({ code: 0, reason: `stopped at once: ${why}` });
-    else this.drain(why);
+    if (this.#lifecycle.name !== 'draining') {
+      this.drain(why);
+      return;
+    }
+    this.#log.info({ why }, 'stopping at once');
+    this.stopNow({ code: 0, reason: `stopped at once: ${why}` });
   }
 
   /** Readiness fails from here on. Asking again changes nothing. */
@@ -116,7 +120,6 @@ export class Supervisor {
 
   stopNow(exit: Exit): void {
     if (!this.#become({ type: 'stopAsked', exit })) return;
-    this.#log.info({ why: exit.reason }, 'stopping at once');
     void this.#killFleet();
   }
 

@@ -63,7 +63,7 @@ export class Watchdog {
   onPong(workerId: number): void {
     const watch = this.#watches.get(workerId);
     if (watch === undefined || watch.isStarting) return;
-    if (this.isBlocked(workerId)) this.#options.log.info({ workerId, pid: watch.pid }, 'worker answers again');
+    if (this.isBlocked(workerId)) this.#options.log.info({ workerId, workerPid: watch.pid }, 'worker answers again');
     watch.silentFor = 0;
   }
 
@@ -97,13 +97,16 @@ export class Watchdog {
   }
 
   #reportBlocked({ id, pid }: Watched): void {
-    const fields = { workerId: id, pid, expected: 'a pong within 5 s', got: 'none' };
+    const fields = { workerId: id, workerPid: pid, expected: 'a pong within 5 s', got: 'none' };
     this.#options.log.error(fields, 'worker blocked: its event loop does not turn');
     this.#options.onBlocked(id);
   }
 
   #reportKilled({ id, pid }: Watched, isStarting: boolean): void {
     const expected = isStarting ? 'to listen within 20 s' : 'a pong within 20 s';
-    this.#options.log.error({ workerId: id, pid, expected, got: 'none' }, 'worker killed: it does not answer');
+    this.#options.log.error(
+      { workerId: id, workerPid: pid, expected, got: 'none' },
+      'worker killed: it does not answer',
+    );
   }
 }

@@ -11,7 +11,7 @@ import { readWorkerMessage } from './worker-messages.js';
 import { hasProcess, nextWorkerState, type WorkerEvent, type WorkerState } from './worker-state.js';
 
 /** Called by a worker slot, never while one of its own methods is still at work. */
-export interface WorkerProcessOwner {
+interface WorkerProcessOwner {
   onListening(worker: WorkerProcess): void;
   /** Everything but `hello`, `listening` and `failed`. */
   onMessage(worker: WorkerProcess, message: FromWorker): void;
@@ -142,7 +142,7 @@ export class WorkerProcess {
   #onDisconnect(child: ChildProcess): void {
     const timer = setTimeout(() => {
       if (child !== this.#child || this.#state.name === 'draining') return;
-      this.#log.warn({ pid: child.pid }, 'worker closed its channel without ending: killed');
+      this.#log.warn({ workerPid: child.pid }, 'worker closed its channel without ending: killed');
       child.kill('SIGKILL');
     }, DISCONNECTED_GRACE_MS);
     timer.unref();
@@ -166,7 +166,7 @@ export class WorkerProcess {
     this.#become({ type: 'listening', ports });
     if (this.#state.name !== 'listening') return;
     this.#hasListened = true;
-    this.#log.info({ pid: this.pid, ports }, 'worker listens');
+    this.#log.info({ workerPid: this.pid, ports }, 'worker listens');
     this.#deps.owner.onListening(this);
   }
 
@@ -178,7 +178,7 @@ export class WorkerProcess {
     this.#lastExit = this.#lastWords === undefined ? how : `${this.#lastWords} (${how})`;
     if (before.name === 'draining') {
       this.#become({ type: 'exited', reason: this.#lastExit, retryAt: 0 });
-      this.#log.info({ pid, how }, 'worker stopped');
+      this.#log.info({ workerPid: pid, how }, 'worker stopped');
     } else {
       this.#scheduleRestart(before, pid);
     }
@@ -193,7 +193,12 @@ export class WorkerProcess {
     this.#record = decision.record;
     this.#become({ type: 'exited', reason, retryAt: now + decision.delayMs });
     this.#retryTimer = setTimeout(() => this.#restart(), decision.delayMs);
-    const fields = { pid, reason, deaths: decision.record.deaths.length, retryInMs: Math.round(decision.delayMs) };
+    const fields = {
+      workerPid: pid,
+      reason,
+      deaths: decision.record.deaths.length,
+      retryInMs: Math.round(decision.delayMs),
+    };
     this.#log.warn(fields, 'worker died');
     if (decision.wentOverBudget) this.#log.error(fields, 'worker keeps dying: tried again every 30 s only; see reason');
   }

@@ -8,6 +8,7 @@
 import { ABNORMAL_CLOSURE, CloseCode, cutCloseReason, isWireCloseCode, NO_STATUS_RECEIVED } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { RouteLimits } from '../config.js';
+import { clientFault } from '../listener/client-fault.js';
 import type { DownstreamHandler, DownstreamSocket } from '../listener/downstream-socket.js';
 import type { ClosedBy } from '../observe/outcomes.js';
 import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
@@ -160,16 +161,23 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
 
   onClose(code: number, reason: string): void {
     this.#isDownstreamDone = true;
-    if (this.#end === undefined) {
-      // uWebSockets.js gives its own finding as the reason of a 1006.
-      const isClean = code !== ABNORMAL_CLOSURE;
-      const detail = isClean ? undefined : reason;
-      this.#end = { code, reason: isClean ? reason : '', closedBy: 'client', isBackendFailure: false, detail };
-      if (reason === 'Received too big message') this.#options.traffic.boundHit('message_bytes');
-      if (isClean) this.#closeUpstream(code, reason);
-      else this.#upstream.terminate();
-    }
+    if (this.#end === undefined) this.#endByClient(code, reason);
     this.#finish();
+  }
+
+  #endByClient(code: number, reason: string): void {
+    const end = { closedBy: 'client', isBackendFailure: false } as const;
+    if (code !== ABNORMAL_CLOSURE) {
+      this.#end = { ...end, code, reason, detail: undefined };
+      this.#closeUpstream(code, reason);
+      return;
+    }
+    this.#end = { ...end, code, reason: '', detail: reason };
+    const fault = clientFault(reason);
+    if (fault?.isTooBig === true) this.#options.traffic.boundHit('message_bytes');
+    // Gone without a word: the backend sees the same.
+    if (fault === undefined) this.#upstream.terminate();
+    else this.#closeUpstream(fault.code, 'the client broke the protocol');
   }
 
   // From the backend.
@@ -198,6 +206,14 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
 
   #onUpstreamError(error: Error): void {
     if (this.#end !== undefined) return;
+    if ('code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
+      // The dialler closes the backend's side with 1009 by itself.
+      this.#options.traffic.boundHit('message_bytes');
+      const reason = `message over ${this.#maxMessageBytes} bytes`;
+      const detail = `limit: message_bytes: ${error.message}`;
+      this.#endByBackend({ code: CloseCode.MessageTooBig, reason, isBackendFailure: false, detail });
+      return;
+    }
     const reason = 'the service broke the connection';
     this.#endByBackend({ code: CloseCode.InternalError, reason, isBackendFailure: true, detail: error.message });
   }

@@ -11,7 +11,7 @@ import type { Directory } from '../directory.js';
 import { forkWorker } from '../fork-worker.js';
 import { type ReadyReport, Supervisor, type SupervisorOptions } from '../supervisor.js';
 
-export type Script = 'serve' | 'fail' | 'die' | 'hang' | 'mute' | 'babble' | 'ignore-drain' | 'degraded';
+type Script = 'serve' | 'fail' | 'die' | 'hang' | 'mute' | 'babble' | 'ignore-drain' | 'degraded';
 
 export interface StageOptions extends Partial<SupervisorOptions> {
   readonly workers?: number;
@@ -35,7 +35,7 @@ export interface Stage extends AsyncDisposable {
   readonly directory: Directory;
 }
 
-const SCRIPTED_WORKER = new URL('scripted-worker.mjs', import.meta.url).href;
+export const SCRIPTED_WORKER: string = new URL('scripted-worker.mjs', import.meta.url).href;
 
 export function openStage(options: StageOptions = {}): Stage {
   const logs: LogLine[] = [];
