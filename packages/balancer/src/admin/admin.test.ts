@@ -168,12 +168,15 @@ describe('callers', () => {
     });
   });
 
-  it.each(['GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n', 'nonsense\r\n\r\n'])('that send %j are answered', async (text) => {
-    const { url } = await open();
-    const answer = await sendRaw(Number(new URL(url).port), text);
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ error: { code: 'BAD_REQUEST' } });
-  });
+  it.each(['GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n', 'nonsense\r\n\r\n'])(
+    'that send %j are answered',
+    async (text) => {
+      const { url } = await open();
+      const answer = await sendRaw(Number(new URL(url).port), text);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ error: { code: 'BAD_REQUEST' } });
+    },
+  );
 
   it('learn nothing of an internal error', async () => {
     const { get } = await open({ metrics: () => Promise.reject(new Error('secret detail')) });

@@ -122,7 +122,9 @@ function refusal({ message, statusCode }: FastifyError): ErrorBody {
 /** What is not HTTP at all: nothing of fastify runs for it. */
 function answerBrokenRequest(_: Error, socket: Socket): void {
   if (!socket.writable) return;
-  const body = JSON.stringify({ error: { code: 'BAD_REQUEST', message: 'expected an HTTP/1.1 request, got something else' } });
+  const body = JSON.stringify({
+    error: { code: 'BAD_REQUEST', message: 'expected an HTTP/1.1 request, got something else' },
+  });
   const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
   socket.end(`${head}\r\n\r\n${body}`);
 }

@@ -60,8 +60,7 @@ export class Listener {
       compression: SHARED_COMPRESSOR,
       upgrade: (res, req, context) => this.#onRequest(res, req, context),
       open: (ws) => {
-        const { socket } = ws.getUserData();
-        socket.attach(ws);
+        ws.getUserData().socket.attach(ws);
       },
       message: (ws, data, isBinary) => ws.getUserData().socket.handler.onMessage(data, isBinary),
       drain: (ws) => ws.getUserData().socket.handler.onWritable(),

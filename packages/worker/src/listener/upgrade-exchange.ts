@@ -51,14 +51,16 @@ export class UpgradeExchange {
     const extensions = options.compress ? (headerOf(this.request, 'sec-websocket-extensions') ?? '') : '';
     const socket = new DownstreamSocket(options.handler, options.compress && extensions !== '');
     const res = this.#res;
+    res.resume();
     res.cork(() => {
-      res.resume();
       res.writeStatus('101 Switching Protocols');
       for (let i = 0; i + 1 < options.headers.length; i += 2) {
         res.writeHeader(options.headers[i] ?? '', options.headers[i + 1] ?? '');
       }
-      res.upgrade<SocketData>({ socket }, key, options.protocol ?? '', extensions, this.#context);
     });
+    // Not inside the cork: after an upgrade `cork` reads the response's state in memory that the upgrade gave back,
+    // and now and then closes the connection by what it finds there.
+    res.upgrade<SocketData>({ socket }, key, options.protocol ?? '', extensions, this.#context);
     return socket;
   }
 
