@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 // Unit tests run from the sources (the `@holdfast/source` export condition); everything else runs the built binary.
-const fromSource = { resolve: { conditions: ['@holdfast/source'] }, ssr: { resolve: { conditions: ['@holdfast/source'] } } };
+const fromSource = {
+  resolve: { conditions: ['@holdfast/source'] },
+  ssr: { resolve: { conditions: ['@holdfast/source'] } },
+};
 
 export default defineConfig({
   test: {
