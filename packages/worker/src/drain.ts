@@ -16,22 +16,39 @@ export interface Drainable {
 }
 
 const LOOK_EVERY_MS = 50;
+/**
+ * A close frame is on its way when we are done with a connection, not at its client. To cut the connection now, with
+ * something of the client's unread, would be a reset that overtakes the frame.
+ */
+const LINGER_MS = 300;
 
 /**
- * @param links open WebSockets; each leaves the set when both its sides are done.
- * @param requestsInFlight HTTP requests that are still being answered.
+ * @param links open WebSockets; each leaves the set when both its sides are done. One that a handshake still adds is
+ *   closed too.
+ * @param pending HTTP requests and handshakes that are still being answered.
  */
 export async function drain(
   links: ReadonlySet<Drainable>,
-  requestsInFlight: () => number,
+  pending: () => number,
   deadlineMs: number,
 ): Promise<DrainReport> {
   const endsAt = performance.now() + deadlineMs;
-  const all = links.size + requestsInFlight();
-  for (const link of links) link.close(CloseCode.GoingAway, 'the balancer stops');
-  while (links.size + requestsInFlight() > 0 && performance.now() < endsAt) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  const all = links.size + pending();
+  closeAll(links);
+  while (links.size + pending() > 0 && performance.now() < endsAt) {
+    await sleep(LOOK_EVERY_MS);
+    closeAll(links);
   }
-  const cut = Math.min(all, links.size + requestsInFlight());
+  const cut = Math.min(all, links.size + pending());
+  if (all > 0) await sleep(Math.max(0, Math.min(LINGER_MS, endsAt - performance.now())));
   return { closed: all - cut, cut };
+}
+
+/** Closing twice is harmless: the second does nothing. */
+function closeAll(links: ReadonlySet<Drainable>): void {
+  for (const link of links) link.close(CloseCode.GoingAway, 'the balancer stops');
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

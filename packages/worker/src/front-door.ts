@@ -2,6 +2,7 @@
  * Where every request of a client enters: checked, identified, routed, and handed to the relay that serves it. Holds
  * what a reload replaces (routes, trust), so that a request sees one configuration from start to end.
  */
+import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.js';
 import type { DownstreamRequest } from './listener/downstream-request.js';
 import type { HttpExchange } from './listener/http-exchange.js';
@@ -27,13 +28,16 @@ interface Identified {
 
 export class FrontDoor implements ListenerHandler {
   readonly #deps: RelayDeps;
+  readonly #log: Logger;
   #router: Router;
   #trust: ProxyTrust;
   #pools: WorkerConfig['pools'];
   #isDraining = false;
+  #handshakes = 0;
 
-  constructor(deps: RelayDeps, config: WorkerConfig) {
+  constructor(deps: RelayDeps, config: WorkerConfig, log: Logger) {
     this.#deps = deps;
+    this.#log = log;
     this.#router = new Router(config.routes);
     this.#trust = new ProxyTrust(config.trustedProxies);
     this.#pools = config.pools;
@@ -48,6 +52,11 @@ export class FrontDoor implements ListenerHandler {
   /** What still comes on connections that were open is answered 503 and closed. */
   drain(): void {
     this.#isDraining = true;
+  }
+
+  /** Handshakes that are not answered yet. */
+  get handshakesInFlight(): number {
+    return this.#handshakes;
   }
 
   onRequest(exchange: HttpExchange): void {
@@ -70,7 +79,9 @@ export class FrontDoor implements ListenerHandler {
     const { record, client } = identified;
     record.route = route.name;
     record.pool = route.pool;
-    void new HttpRelay(this.#deps, exchange, { client, record, pool }, route).run();
+    new HttpRelay(this.#deps, exchange, { client, record, pool }, route).run().catch((error: unknown) => {
+      this.#failed(error, exchange);
+    });
   }
 
   onUpgrade(exchange: UpgradeExchange): void {
@@ -86,7 +97,13 @@ export class FrontDoor implements ListenerHandler {
     }
     record.route = route.name;
     record.pool = route.pool;
-    void new WebSocketRelay(this.#deps, exchange, { client, record, pool }, route).run();
+    this.#handshakes += 1;
+    new WebSocketRelay(this.#deps, exchange, { client, record, pool }, route)
+      .run()
+      .catch((error: unknown) => this.#failed(error, exchange))
+      .finally(() => {
+        this.#handshakes -= 1;
+      });
   }
 
   onBadUpgrade(exchange: HttpExchange, reason: 'version' | 'key' | 'body'): void {
@@ -95,6 +112,12 @@ export class FrontDoor implements ListenerHandler {
     const status = reason === 'version' ? 426 : 400;
     exchange.reply({ ...ownAnswer(status, identified.record.id, sentence), close: true });
     this.#rejected(exchange.request, identified, status, sentence ?? 'expected WebSocket version 13');
+  }
+
+  /** A fault of ours ends one client's request, not the worker with all the others. */
+  #failed(error: unknown, exchange: { abort(): void }): void {
+    this.#log.error({ err: error }, 'request failed');
+    exchange.abort();
   }
 
   #identify(request: DownstreamRequest): Identified {

@@ -70,7 +70,7 @@ export class Worker {
       underflows: () => this.#pools.underflows,
     });
     this.#state.onCall = this.#metrics.onStateCall;
-    this.#door = new FrontDoor(this.#relayDeps(), config);
+    this.#door = new FrontDoor(this.#relayDeps(), config, deps.log);
     this.#listeners = config.listen.map((listen) => new Listener(listen, this.#door));
     this.#setBounds();
     this.#reportTimer = setInterval(() => this.#report(), REPORT_EVERY_MS);
@@ -116,7 +116,7 @@ export class Worker {
   async stop(deadlineMs: number): Promise<{ readonly closed: number; readonly cut: number }> {
     for (const listener of this.#listeners) listener.stopListening();
     this.#door.drain();
-    const report = await drain(this.#links, () => this.#requestsInFlight(), deadlineMs);
+    const report = await drain(this.#links, () => this.#pending(), deadlineMs);
     clearInterval(this.#reportTimer);
     this.#keepAlive.stop();
     for (const listener of this.#listeners) listener.close();
@@ -170,8 +170,9 @@ export class Worker {
     return { down, up };
   }
 
-  #requestsInFlight(): number {
-    let inFlight = 0;
+  /** Requests and handshakes that are not answered yet. */
+  #pending(): number {
+    let inFlight = this.#door.handshakesInFlight;
     for (const { httpInFlight } of this.#traffic.counts.values()) inFlight += httpInFlight;
     return inFlight;
   }
