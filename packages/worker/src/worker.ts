@@ -31,6 +31,8 @@ export interface WorkerDeps {
 
 /** In-flight counts and traffic outcomes go to the supervisor this often, when there is something to say. */
 const REPORT_EVERY_MS = 100;
+/** Shared state that has not answered by then will not keep a worker from listening. */
+const STATE_WAIT_MS = 1_000;
 /** Beyond what a route may buffer: one read of a backend's socket, and one largest message, come on top of it. */
 const READ_CHUNK_BYTES = 64 * 1024;
 
@@ -78,7 +80,8 @@ export class Worker {
   }
 
   /** Resolves with the bound ports, in the order of `config.listen`. */
-  listen(): Promise<readonly number[]> {
+  async listen(): Promise<readonly number[]> {
+    await this.#untilStateAnswers();
     return Promise.all(this.#listeners.map((listener) => listener.listen()));
   }
 
@@ -123,6 +126,14 @@ export class Worker {
     await this.#upstreams.close();
     await this.#state.close();
     return report;
+  }
+
+  /** The first clients should find the map that the other balancers know; they are not kept waiting for it. */
+  async #untilStateAnswers(): Promise<void> {
+    const endsAt = performance.now() + STATE_WAIT_MS;
+    while (this.#state.health.status !== 'ok' && performance.now() < endsAt) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   #relayDeps(): RelayDeps {

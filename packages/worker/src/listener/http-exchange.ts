@@ -94,16 +94,14 @@ export class HttpExchange {
   reply(response: CompleteResponse): void {
     if (this.#isOver || this.#hasStarted) return;
     this.#hasStarted = true;
-    this.#isOver = true;
-    const body = response.body ?? '';
-    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-    const isHead = this.request.method === 'HEAD';
-    if (!isHead) this.bytesSent += length;
-    this.#res.cork(() => {
-      this.#writeHead(response.status, '', response.headers ?? []);
-      if (isHead) this.#res.endWithoutBody(length, response.close === true);
-      else this.#res.end(body, response.close === true);
-    });
+    if (response.close !== true) {
+      this.#sendWhole(response);
+      return;
+    }
+    // What the client sent beyond this request must not be taken for another one. While an answer is owed,
+    // uWebSockets.js ends a connection on which a further request stands in what it has read, and reads no more.
+    this.pauseBody();
+    setImmediate(() => this.#sendWhole(response));
   }
 
   /** Begins an answer whose body, if any, follows through `write` and `finish`. */
@@ -159,6 +157,20 @@ export class HttpExchange {
     this.#isOver = true;
     this.#held = undefined;
     this.#res.close();
+  }
+
+  #sendWhole(response: CompleteResponse): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const body = response.body ?? '';
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    const isHead = this.request.method === 'HEAD';
+    if (!isHead) this.bytesSent += length;
+    this.#res.cork(() => {
+      this.#writeHead(response.status, '', response.headers ?? []);
+      if (isHead) this.#res.endWithoutBody(length, response.close === true);
+      else this.#res.end(body, response.close === true);
+    });
   }
 
   #writeHead(status: number, statusText: string, headers: readonly string[]): void {

@@ -67,7 +67,6 @@ export class UpgradeExchange {
   /** Any answer but 101; the connection is closed after it, so that nothing tunnels. */
   refuse(response: CompleteResponse): void {
     if (this.isOver) return;
-    this.#res.resume();
     this.#exchange.reply({ ...response, close: true });
   }
 

@@ -23,11 +23,15 @@ export interface TrafficCounts {
   httpBytesDown: number;
 }
 
+/** Close codes that get a label of their own, in the order in which they appear. */
+const MAX_CLOSE_CODES = 64;
+
 export class Traffic {
   readonly counts: Map<string, TrafficCounts> = new Map();
   readonly handshakes: Counter = new Counter();
   readonly closes: Counter = new Counter();
   readonly requests: Counter = new Counter();
+  readonly #closeCodes = new Set<number>();
   /** A bound was hit: what was full, and what was done. */
   readonly bounds: Counter = new Counter();
 
@@ -59,7 +63,7 @@ export class Traffic {
   }
 
   closed(route: string, code: number, side: ClosedBy): void {
-    this.closes.add({ route, code: closeCodeLabel(code), side });
+    this.closes.add({ route, code: this.#closeCodeLabel(code), side });
   }
 
   request(route: string, backend: string, status: number): void {
@@ -70,10 +74,13 @@ export class Traffic {
     this.bounds.add({ bound });
   }
 
-  get openConnections(): number {
-    let open = 0;
-    for (const counts of this.counts.values()) open += counts.open;
-    return open;
+  /** Applications have 3000–4999 to themselves: a label for each would let a client make 2,000 time series. */
+  #closeCodeLabel(code: number): string {
+    if (!this.#closeCodes.has(code)) {
+      if (this.#closeCodes.size >= MAX_CLOSE_CODES) return 'other';
+      this.#closeCodes.add(code);
+    }
+    return String(code);
   }
 }
 
@@ -102,11 +109,4 @@ export class Counter {
   entries(): Iterable<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }> {
     return this.#entries.values();
   }
-}
-
-/** Applications have 3000–4999 to themselves: a label for each would let a client make 2,000 time series. */
-function closeCodeLabel(code: number): string {
-  if (code >= 4000 && code <= 4999) return '4xxx';
-  if (code >= 3000 && code <= 3999) return '3xxx';
-  return String(code);
 }

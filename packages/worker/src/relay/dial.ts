@@ -38,6 +38,8 @@ export type DialResult =
       readonly kind: 'open';
       readonly upstream: WebSocket;
       readonly headers: IncomingMessage['headers'];
+      /** Subprotocol that the backend chose among the offered; it may choose none. */
+      readonly protocol: string | undefined;
       readonly connectMs: number;
       readonly handshakeMs: number;
     }
@@ -76,6 +78,7 @@ class Dial {
   #timer: NodeJS.Timeout | undefined;
   #upstream: WebSocket | undefined;
   #headers: IncomingMessage['headers'] = {};
+  #protocol: string | undefined;
   readonly #onAbort = (): void => this.#fail({ kind: 'aborted' });
 
   constructor(options: DialOptions, resolve: (result: DialResult) => void) {
@@ -102,8 +105,10 @@ class Dial {
 
   #open(): void {
     const { origin, target, protocols, headers, maxMessageBytes } = this.#options;
-    const upstream = new WebSocket(origin.replace(/^http/, 'ws') + target, [...protocols], {
-      headers: headerRecord(headers),
+    // Offered as a plain header: `ws` would insist that the backend chooses one, and it may choose none.
+    const offer = protocols.length === 0 ? [] : ['sec-websocket-protocol', protocols.join(', ')];
+    const upstream = new WebSocket(origin.replace(/^http/, 'ws') + target, [], {
+      headers: headerRecord([...headers, ...offer]),
       perMessageDeflate: false,
       followRedirects: false,
       maxPayload: maxMessageBytes,
@@ -113,9 +118,7 @@ class Dial {
       createConnection: () => this.#connect(),
     });
     this.#upstream = upstream;
-    upstream.on('upgrade', (response) => {
-      this.#headers = response.headers;
-    });
+    upstream.on('upgrade', (response) => this.#onUpgrade(response));
     upstream.on('unexpected-response', (request, response) => this.#onRefused(request, response));
     upstream.on('error', (error) => this.#onError(error));
     upstream.on('open', () => this.#onOpen(upstream));
@@ -145,6 +148,15 @@ class Dial {
     }, handshakeMs);
   }
 
+  /** Before `ws` checks the answer: it refuses a subprotocol that it knows nothing of, which is right for all but offered ones. */
+  #onUpgrade(response: IncomingMessage): void {
+    const chosen = response.headers['sec-websocket-protocol'];
+    this.#headers = { ...response.headers };
+    if (chosen === undefined || !this.#options.protocols.includes(chosen)) return;
+    this.#protocol = chosen;
+    delete response.headers['sec-websocket-protocol'];
+  }
+
   #onOpen(upstream: WebSocket): void {
     const now = performance.now();
     const connectedAt = this.#connectedAt ?? now;
@@ -154,6 +166,7 @@ class Dial {
       kind: 'open',
       upstream,
       headers: this.#headers,
+      protocol: this.#protocol,
       connectMs: connectedAt - this.#startedAt,
       handshakeMs: now - connectedAt,
     });

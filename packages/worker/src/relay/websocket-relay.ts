@@ -120,7 +120,7 @@ export class WebSocketRelay {
     });
   }
 
-  #accept(choice: Choice, { upstream, headers, connectMs, handshakeMs }: Open): void {
+  #accept(choice: Choice, { upstream, headers, protocol, connectMs, handshakeMs }: Open): void {
     const { record } = this.#incoming;
     record.markConnected(connectMs);
     record.markAnswered(handshakeMs);
@@ -128,7 +128,7 @@ export class WebSocketRelay {
     const answer = downstreamHeaders(headers);
     if (choice.setCookie !== undefined) answer.push('set-cookie', choice.setCookie);
     const socket = this.#exchange.accept({
-      protocol: upstream.protocol === '' ? undefined : upstream.protocol,
+      protocol,
       headers: answer,
       compress: this.#route.compression,
       handler: link,
