@@ -13,6 +13,7 @@ import type { Pool } from '../pool/pool.js';
 import { rewriteTarget } from '../routing/rewrite.js';
 import { upstreamHeaders } from '../routing/upstream-headers.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
+import { backendsToTry } from './backends-to-try.js';
 import { attempt, type AttemptResult } from './http-attempt.js';
 import type { Incoming, RelayDeps } from './relay-deps.js';
 import { openRequestBody } from './request-body.js';
@@ -41,21 +42,14 @@ export class HttpRelay {
   /** Never rejects. */
   async run(): Promise<void> {
     const pool = this.#deps.pools.get(this.#route.pool);
-    const tried = new Set<Backend>();
     let last: AttemptResult | undefined;
-    const retries = pool?.config.retries ?? 0;
-    for (let tries = 0; tries <= retries; tries += 1) {
-      if (pool === undefined) break;
-      const choice = await this.#deps.affinity.choose(pool, {
-        request: this.#exchange.request,
-        clientAddress: this.#incoming.client.address,
-        isSecure: this.#incoming.client.proto === 'https',
-        exclude: tried,
-      });
-      if (choice === undefined || this.#exchange.isOver) break;
-      tried.add(choice.backend);
-      last = await this.#try(pool, choice);
-      if (!this.#mayRetry(last)) break;
+    if (pool !== undefined) {
+      const { request } = this.#exchange;
+      const trying = { request, client: this.#incoming.client, isOver: () => this.#exchange.isOver };
+      for await (const choice of backendsToTry(this.#deps.affinity, pool, trying)) {
+        last = await this.#try(pool, choice);
+        if (!this.#mayRetry(last)) break;
+      }
     }
     this.#finish(last);
   }

@@ -14,6 +14,7 @@ import { rewriteTarget } from '../routing/rewrite.js';
 import { downstreamHeaders, upstreamHeaders } from '../routing/upstream-headers.js';
 import type { Slot } from '../admission/address-slots.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
+import { backendsToTry } from './backends-to-try.js';
 import { dial, MAX_REFUSAL_BYTES, type DialResult } from './dial.js';
 import { RelayLink, type LinkEnd } from './relay-link.js';
 import type { Incoming, RelayDeps } from './relay-deps.js';
@@ -57,21 +58,14 @@ export class WebSocketRelay {
 
   async #connect(): Promise<void> {
     const pool = this.#deps.pools.get(this.#route.pool);
-    const tried = new Set<Choice['backend']>();
     let last: DialResult | undefined;
-    const retries = pool?.config.retries ?? 0;
-    for (let attempt = 0; attempt <= retries; attempt += 1) {
-      if (pool === undefined) break;
-      const choice = await this.#deps.affinity.choose(pool, {
-        request: this.#exchange.request,
-        clientAddress: this.#incoming.client.address,
-        isSecure: this.#incoming.client.proto === 'https',
-        exclude: tried,
-      });
-      if (choice === undefined || this.#abort.signal.aborted) break;
-      tried.add(choice.backend);
-      last = await this.#try(choice);
-      if (last.kind !== 'unreachable' && last.kind !== 'hungUp') break;
+    if (pool !== undefined) {
+      const { request } = this.#exchange;
+      const trying = { request, client: this.#incoming.client, isOver: () => this.#abort.signal.aborted };
+      for await (const choice of backendsToTry(this.#deps.affinity, pool, trying)) {
+        last = await this.#try(choice);
+        if (last.kind !== 'unreachable' && last.kind !== 'hungUp') break;
+      }
     }
     if (last?.kind !== 'open' && last?.kind !== 'refused') this.#giveUp(last);
   }
