@@ -168,7 +168,7 @@ export class HttpExchange {
     if (!isHead) this.bytesSent += length;
     this.#res.cork(() => {
       this.#writeHead(response.status, '', response.headers ?? []);
-      if (isHead) this.#res.endWithoutBody(length, response.close === true);
+      if (isHead) this.#endWithoutBody(length);
       else this.#res.end(body, response.close === true);
     });
   }
@@ -178,10 +178,11 @@ export class HttpExchange {
     for (let i = 0; i + 1 < headers.length; i += 2) this.#res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
   }
 
+  /** With a length as its argument the native call leaves the response unfinished: it waits for the body that was announced. */
   #endWithoutBody(length: number | undefined): void {
     this.#isOver = true;
-    if (length === undefined) this.#res.endWithoutBody();
-    else this.#res.endWithoutBody(length);
+    if (length !== undefined) this.#res.writeHeader('content-length', String(length));
+    this.#res.endWithoutBody();
   }
 
   #writeKnownLength(chunk: Uint8Array): boolean {
