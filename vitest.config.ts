@@ -17,23 +17,14 @@ export default defineConfig({
         ...fromSource,
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Each file runs real processes; two noisy cores serve two files at a time.
           maxWorkers: 2,
-        },
-      },
-      {
-        ...fromSource,
-        test: {
-          name: 'chaos',
-          include: ['test/chaos/**/*.test.ts', 'test/browser/**/*.test.ts'],
-          globalSetup: ['test/support/setup.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
+          // After the units: those are quick to say what is wrong, and want the cores for themselves.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

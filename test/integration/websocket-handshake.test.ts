@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { keyOf, startScriptedPeer } from '../support/backends/scripted-peer.js';
 import { refuseWith, startEcho } from '../support/backends/websocket-echo.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, never } from '../support/eventually.js';
 import { encodeFrame, Opcode } from '../support/frames.js';
 import { relayTo, startHoldfast } from '../support/holdfast.js';
 import { freePort } from '../support/ports.js';
@@ -173,6 +173,25 @@ describe('a backend that dies', () => {
   });
 });
 
+describe('a client that does not wait for its 101', () => {
+  it('has what it sent kept, in order, until its backend is there', async () => {
+    let answer = (): void => undefined;
+    await using backend = await startScriptedPeer((head, socket) => {
+      answer = () => socket.write(switchingProtocols(keyOf(head)));
+    });
+    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    await using client = await connectRaw(holdfast);
+    client.write(handshake());
+    await eventually(() => expect(backend.heads).toHaveLength(1));
+    for (const payload of ['one', 'two', 'three']) client.write(encodeFrame({ opcode: Opcode.text, payload }));
+    await never(200, () => expect(client.hasEnded).toBe(false));
+    answer();
+    expect((await client.head()).status).toBe(101);
+    // Masked anew by the dialler: their order shows in the lengths that follow the first byte of each.
+    await eventually(() => expect(lengthsOf(Buffer.from(backend.bytesAfterHeads(), 'latin1'))).toEqual([3, 3, 5]));
+  });
+});
+
 describe('a client that leaves during the handshake', () => {
   // Reading is paused meanwhile, and with it the notice of a reset: the handshake's own deadline is what ends it.
   it('gives its backend up by the deadline of the handshake', async () => {
@@ -185,3 +204,10 @@ describe('a client that leaves during the handshake', () => {
     await eventually(() => expect(backend.sockets.size).toBe(0));
   });
 });
+
+/** Payload lengths of small masked text frames, one after another. */
+function lengthsOf(bytes: Buffer): number[] {
+  const lengths: number[] = [];
+  for (let at = 0; at + 1 < bytes.length; at += 6 + (lengths.at(-1) ?? 0)) lengths.push(bytes[at + 1]! & 0x7f);
+  return lengths;
+}

@@ -6,7 +6,6 @@
 
 /** Codes that Holdfast sends of its own accord. Registered ones keep their meaning from RFC 6455 and the IANA registry. */
 export const CloseCode = {
-  Normal: 1000,
   /** The balancer stops, or the connection reached its idle or lifetime limit. Reconnect. */
   GoingAway: 1001,
   ProtocolError: 1002,
@@ -17,8 +16,6 @@ export const CloseCode = {
   MessageTooBig: 1009,
   /** The backend failed: reset, gone without a close frame, or it broke the protocol. */
   InternalError: 1011,
-  /** The backend went away in order (1001 or 1012 from it). Reconnect. */
-  ServiceRestart: 1012,
   /** A queue to a slow peer is full. Reconnect later. */
   TryAgainLater: 1013,
 } as const;

@@ -102,7 +102,10 @@ export interface RouteLimits {
   readonly idleMs: number;
   /** A WebSocket is closed with 1001 after this long, ±10 % jitter. 0: never. */
   readonly lifetimeMs: number;
-  /** Bytes waiting for a slow peer, per connection and direction, before the other side is paused (or closed: 1013). */
+  /**
+   * Bytes waiting for a slow peer, per connection and direction. A backend is paused at this many; a client, which cannot
+   * be paused, is closed with 1013 when its backend is this many and one largest message behind.
+   */
   readonly bufferBytes: number;
 }
 

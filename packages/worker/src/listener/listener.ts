@@ -111,9 +111,22 @@ export class Listener {
 
 function createApp(config: ListenConfig): TemplatedApp {
   if (config.tls === undefined) return uws.App();
-  const app = uws.SSLApp({ cert_file_name: config.tls.certificate, key_file_name: config.tls.key });
-  for (const [name, files] of Object.entries(config.tls.names)) {
+  const { certificate, key, names } = config.tls;
+  const app = createTlsApp(certificate, key);
+  for (const [name, files] of Object.entries(names)) {
     app.addServerName(name, { cert_file_name: files.certificate, key_file_name: files.key });
   }
   return app;
+}
+
+/** The native library does not say which file it stumbled over, nor why. */
+function createTlsApp(certificate: string, key: string): TemplatedApp {
+  try {
+    return uws.SSLApp({ cert_file_name: certificate, key_file_name: key });
+  } catch (error) {
+    const expected = `expected a certificate and its key that OpenSSL takes in ${certificate} and ${key}`;
+    throw new Error(`${expected}, got them refused: \`openssl x509 -noout -text -in\` says what is wrong`, {
+      cause: error,
+    });
+  }
 }

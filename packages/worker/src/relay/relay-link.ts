@@ -132,7 +132,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#counts.bytesUp += bytes;
     // Copied: the native buffer is gone after this call, and `ws` may queue.
     this.#upstream.send(Buffer.from(new Uint8Array(data)), { binary: isBinary });
-    if (this.#upstream.bufferedAmount > this.#bufferBytes) {
+    if (this.#upstream.bufferedAmount > this.#bufferBytes + this.#maxMessageBytes) {
       this.#hitBound('backend_buffer', CloseCode.TryAgainLater, 'the service cannot keep up');
       // Its queue is what we want rid of: it will not read a close frame behind it either.
       this.#upstream.terminate();
