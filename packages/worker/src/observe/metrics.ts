@@ -79,7 +79,7 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
         metric.reset();
         for (const counts of traffic.counts.values()) {
           for (const [direction, value] of Object.entries(values)) {
-            metric.inc({ ...labels(counts), ...(direction === '' ? {} : { direction }) }, value(counts));
+            metric.inc({ ...labels(counts), direction }, value(counts));
           }
         }
       },
@@ -87,7 +87,7 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
   };
   gauge('holdfast_connections_open', 'Open WebSockets of clients', ({ open }) => open);
   gauge('holdfast_http_requests_in_flight', 'HTTP requests being answered', ({ httpInFlight }) => httpInFlight);
-  counter('holdfast_connections_total', 'WebSockets of clients that were opened', { '': ({ total }) => total });
+  addConnectionsTotal(registry, worker, traffic);
   counter('holdfast_messages_total', 'WebSocket messages; up is towards the backend', {
     up: ({ messagesUp }) => messagesUp,
     down: ({ messagesDown }) => messagesDown,
@@ -99,6 +99,21 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
   counter('holdfast_http_body_bytes_total', 'Bodies of HTTP requests (up) and answers (down)', {
     up: ({ httpBytesUp }) => httpBytesUp,
     down: ({ httpBytesDown }) => httpBytesDown,
+  });
+}
+
+function addConnectionsTotal(registry: Registry, worker: string, traffic: Traffic): void {
+  const metric = new PromCounter({
+    name: 'holdfast_connections_total',
+    help: 'WebSockets of clients that were opened',
+    labelNames: ['route', 'pool', 'backend', 'worker'],
+    registers: [registry],
+    collect: () => {
+      metric.reset();
+      for (const { route, pool, backend, total } of traffic.counts.values()) {
+        metric.inc({ route, pool, backend, worker }, total);
+      }
+    },
   });
 }
 
