@@ -5,7 +5,7 @@
  * to more than all that is in flight. Slow starts do not count, as in source-hash.
  */
 import type { Candidate, Strategy } from './candidate.js';
-import { hashString, rendezvousScore } from './hash.js';
+import { Rendezvous } from './rendezvous.js';
 import { TwoChoices } from './two-choices.js';
 
 /** Load that a backend may reach, over its fair share: lower is more even, higher moves fewer keys. */
@@ -13,9 +13,7 @@ export const LOAD_BOUND = 1.25;
 
 export class ConsistentHash<C extends Candidate> implements Strategy<C> {
   readonly #keyless: TwoChoices<C>;
-  #candidates: readonly C[] = [];
-  /** In the order of the candidates. */
-  #idHashes: readonly number[] = [];
+  readonly #rendezvous = new Rendezvous<C>();
 
   constructor(random: () => number) {
     this.#keyless = new TwoChoices(random);
@@ -23,29 +21,21 @@ export class ConsistentHash<C extends Candidate> implements Strategy<C> {
 
   setCandidates(candidates: readonly C[]): void {
     this.#keyless.setCandidates(candidates);
-    this.#candidates = candidates;
-    this.#idHashes = candidates.map((candidate) => hashString(candidate.id));
+    this.#rendezvous.setCandidates(candidates);
   }
 
   pick(nowMs: number, exclude: ReadonlySet<C> | undefined, hashKey: string | undefined): C | undefined {
     if (hashKey === undefined) return this.#keyless.pick(nowMs, exclude);
     const perWeight = this.#boundPerWeight(exclude);
-    const keyHash = hashString(hashKey);
-    let best: C | undefined;
-    let bestScore = -Infinity;
-    for (const [index, candidate] of this.#candidates.entries()) {
-      if (exclude?.has(candidate) || candidate.load >= Math.ceil(perWeight * candidate.weight)) continue;
-      const score = rendezvousScore(keyHash, this.#idHashes[index] ?? 0, candidate.weight);
-      if (score > bestScore) [best, bestScore] = [candidate, score];
-    }
-    return best;
+    const isFull = ({ load, weight }: C): boolean => load >= Math.ceil(perWeight * weight);
+    return this.#rendezvous.best(hashKey, (candidate) => exclude?.has(candidate) === true || isFull(candidate));
   }
 
   /** Bound of a backend of weight 1; what is being placed counts as in flight already. */
   #boundPerWeight(exclude: ReadonlySet<C> | undefined): number {
     let load = 1;
     let weight = 0;
-    for (const candidate of this.#candidates) {
+    for (const candidate of this.#rendezvous.candidates) {
       if (exclude?.has(candidate)) continue;
       load += candidate.load;
       weight += candidate.weight;

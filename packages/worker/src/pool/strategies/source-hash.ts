@@ -4,14 +4,12 @@
  * without a key is balanced by two choices.
  */
 import type { Candidate, Strategy } from './candidate.js';
-import { hashString, rendezvousScore } from './hash.js';
+import { Rendezvous } from './rendezvous.js';
 import { TwoChoices } from './two-choices.js';
 
 export class SourceHash<C extends Candidate> implements Strategy<C> {
   readonly #keyless: TwoChoices<C>;
-  #candidates: readonly C[] = [];
-  /** In the order of the candidates. */
-  #idHashes: readonly number[] = [];
+  readonly #rendezvous = new Rendezvous<C>();
 
   constructor(random: () => number) {
     this.#keyless = new TwoChoices(random);
@@ -19,20 +17,11 @@ export class SourceHash<C extends Candidate> implements Strategy<C> {
 
   setCandidates(candidates: readonly C[]): void {
     this.#keyless.setCandidates(candidates);
-    this.#candidates = candidates;
-    this.#idHashes = candidates.map((candidate) => hashString(candidate.id));
+    this.#rendezvous.setCandidates(candidates);
   }
 
   pick(nowMs: number, exclude: ReadonlySet<C> | undefined, hashKey: string | undefined): C | undefined {
     if (hashKey === undefined) return this.#keyless.pick(nowMs, exclude);
-    const keyHash = hashString(hashKey);
-    let best: C | undefined;
-    let bestScore = -Infinity;
-    for (const [index, candidate] of this.#candidates.entries()) {
-      if (exclude?.has(candidate)) continue;
-      const score = rendezvousScore(keyHash, this.#idHashes[index] ?? 0, candidate.weight);
-      if (score > bestScore) [best, bestScore] = [candidate, score];
-    }
-    return best;
+    return this.#rendezvous.best(hashKey, (candidate) => exclude?.has(candidate) === true);
   }
 }
