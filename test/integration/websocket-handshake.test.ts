@@ -162,6 +162,27 @@ describe('a backend that is not there', () => {
   });
 });
 
+describe('a refusal that breaks off', () => {
+  it('is 502, not a whole answer that is too short', async () => {
+    await using backend = await startScriptedPeer((_head, socket) => {
+      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nhalf');
+    });
+    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    expect((await openRefused(holdfast.wsUrl())).status).toBe(502);
+  });
+
+  it('has its headers passed on byte for byte', async () => {
+    await using backend = await startScriptedPeer(() =>
+      Buffer.from('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nX-Name: \u00fc\r\n\r\n', 'utf8'),
+    );
+    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    await using client = await connectRaw(holdfast);
+    client.write(handshake());
+    const name = (await client.head()).headers['x-name'] ?? '';
+    expect(['ü', Buffer.from('ü').toString('latin1')]).toContain(name);
+  });
+});
+
 describe('a backend that dies', () => {
   it.each(['reset', 'end'] as const)('closes its clients with 1011 or 1012 and a close frame (%s)', async (how) => {
     await using backend = await startEcho();

@@ -195,5 +195,14 @@ function socketBounds(config: WorkerConfig): SocketBounds {
   // One byte over the limit still arrives, so that its sender can be told 1009 instead of being cut.
   const maxMessageBytes = Math.max(1, ...limits.map(({ messageBytes }) => messageBytes)) * 2;
   const maxBuffered = Math.max(0, ...limits.map(({ bufferBytes, messageBytes }) => bufferBytes + messageBytes));
-  return { maxMessageBytes, maxBufferedBytes: maxBuffered + READ_CHUNK_BYTES };
+  const idleMs = Math.max(0, ...limits.map((limit) => limit.idleMs));
+  return { maxMessageBytes, maxBufferedBytes: maxBuffered + READ_CHUNK_BYTES, idleTimeoutSeconds: nativeIdle(idleMs) };
+}
+
+/** Beyond every route's limit, and within the native timer's: 8 to 960 seconds. Each client is pinged at half of its limit. */
+function nativeIdle(idleMs: number): number {
+  const MAX_SECONDS = 960;
+  const MARGIN_SECONDS = 8;
+  if (idleMs / 2000 + MARGIN_SECONDS > MAX_SECONDS) return 0;
+  return Math.min(MAX_SECONDS, Math.ceil(idleMs / 1000) + MARGIN_SECONDS);
 }

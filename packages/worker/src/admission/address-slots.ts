@@ -5,8 +5,12 @@
 import type { Logger } from 'pino';
 
 export interface SlotCalls {
-  call(method: string, args: readonly unknown[]): Promise<unknown>;
+  call(method: string, args: readonly unknown[], timeoutMs: number): Promise<unknown>;
+  tell(method: string, args: readonly unknown[]): void;
 }
+
+/** A client is not kept waiting longer for the count. */
+const PATIENCE_MS = 1_000;
 
 export interface Slot {
   readonly isGranted: boolean;
@@ -28,18 +32,34 @@ export class AddressSlots {
   /** @param limit 0: no limit, nobody is asked. */
   async acquire(route: string, address: string, limit: number): Promise<Slot> {
     if (limit === 0) return FREE;
+    const asked = this.#supervisor.call('slots.acquire', [route, address, limit], Infinity);
+    const release = (): void => this.#supervisor.tell('slots.release', [route, address]);
     try {
-      const isGranted = await this.#supervisor.call('slots.acquire', [route, address, limit]);
-      return isGranted === true ? { isGranted: true, release: () => this.#release(route, address) } : REFUSED;
+      const isGranted = await within(asked, PATIENCE_MS);
+      return isGranted === true ? { isGranted: true, release } : REFUSED;
     } catch (error) {
       this.#log.warn({ err: error, route }, 'address limit not checked');
+      void takeBack(asked, release);
       return FREE;
     }
   }
+}
 
-  #release(route: string, address: string): void {
-    this.#supervisor.call('slots.release', [route, address]).catch((error: unknown) => {
-      this.#log.warn({ err: error, route }, 'address slot not released');
-    });
+/** The count may still be made when the supervisor gets to it, and nobody else would give it back. */
+async function takeBack(asked: Promise<unknown>, release: () => void): Promise<void> {
+  const isGranted = await asked.catch(() => false);
+  if (isGranted === true) release();
+}
+
+/** The value, or a rejection after so long. */
+async function within(asked: Promise<unknown>, ms: number): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`expected the supervisor to answer within ${ms} ms, got nothing`)), ms);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

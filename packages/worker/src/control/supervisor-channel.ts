@@ -16,10 +16,12 @@ export type ToWorkerOf<Type extends ToWorker['type']> = Extract<ToWorker, { type
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 const CALL_TIMEOUT_MS = 1_000;
+/** Ids of calls begin at 1. */
+const NO_ANSWER = 0;
 const MAX_WAITING_CALLS = 20_000;
 
 export class SupervisorChannel {
@@ -44,8 +46,16 @@ export class SupervisorChannel {
     });
   }
 
-  /** Asks a service of the supervisor. Rejects after a second, or at once when it is gone. */
-  call(method: string, args: readonly unknown[]): Promise<unknown> {
+  /** Tells a service of the supervisor something that needs no answer: never refused, in order with the calls. */
+  tell(method: string, args: readonly unknown[]): void {
+    this.send({ type: 'call', id: NO_ANSWER, method, args });
+  }
+
+  /**
+   * Asks a service of the supervisor. Rejects after `timeoutMs`, or at once when it is gone.
+   * @param timeoutMs Infinity: as long as there is a supervisor.
+   */
+  call(method: string, args: readonly unknown[], timeoutMs: number = CALL_TIMEOUT_MS): Promise<unknown> {
     if (!this.#isConnected) return Promise.reject(new Error(`expected a supervisor to answer ${method}, got none`));
     if (this.#waiting.size >= MAX_WAITING_CALLS) {
       return Promise.reject(new Error(`expected under ${MAX_WAITING_CALLS} waiting calls, got one more: ${method}`));
@@ -53,10 +63,11 @@ export class SupervisorChannel {
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const onLate = (): void => {
         this.#waiting.delete(id);
-        reject(new Error(`expected an answer to ${method} within ${CALL_TIMEOUT_MS} ms, got none`));
-      }, CALL_TIMEOUT_MS);
+        reject(new Error(`expected an answer to ${method} within ${timeoutMs} ms, got none`));
+      };
+      const timer = timeoutMs === Infinity ? undefined : setTimeout(onLate, timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
       this.send({ type: 'call', id, method, args });
     });

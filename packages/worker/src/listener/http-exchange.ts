@@ -5,6 +5,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { HttpResponse } from 'uWebSockets.js';
+import { wireText } from './wire-text.js';
 import type { DownstreamRequest } from './downstream-request.js';
 
 export interface ResponseHead {
@@ -174,8 +175,10 @@ export class HttpExchange {
   }
 
   #writeHead(status: number, statusText: string, headers: readonly string[]): void {
-    this.#res.writeStatus(`${status} ${statusText || (STATUS_CODES[status] ?? 'Unknown')}`);
-    for (let i = 0; i + 1 < headers.length; i += 2) this.#res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
+    this.#res.writeStatus(wireText(`${status} ${statusText || (STATUS_CODES[status] ?? 'Unknown')}`));
+    for (let i = 0; i + 1 < headers.length; i += 2) {
+      this.#res.writeHeader(headers[i] ?? '', wireText(headers[i + 1] ?? ''));
+    }
   }
 
   /** With a length as its argument the native call leaves the response unfinished: it waits for the body that was announced. */

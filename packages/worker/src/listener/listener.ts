@@ -3,6 +3,7 @@
  * kernel spreads the connections. Turns native callbacks into HttpExchange, UpgradeExchange and DownstreamSocket;
  * decides nothing.
  */
+import { isDeepStrictEqual } from 'node:util';
 import * as uws from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js';
 import { setNativeSwitch, SHARED_COMPRESSOR } from './native.js';
@@ -25,6 +26,8 @@ export interface SocketBounds {
   readonly maxMessageBytes: number;
   /** No more is buffered for one client. */
   readonly maxBufferedBytes: number;
+  /** A connection on which nothing moves is cut after this; above every route's own limit. 0: never. */
+  readonly idleTimeoutSeconds: number;
 }
 
 export class Listener {
@@ -48,14 +51,15 @@ export class Listener {
    * pattern again makes a new context for new sockets and leaves open ones in theirs.
    */
   setBounds(bounds: SocketBounds): void {
-    const { maxMessageBytes, maxBufferedBytes } = bounds;
-    if (this.#bounds?.maxMessageBytes === maxMessageBytes && this.#bounds.maxBufferedBytes === maxBufferedBytes) return;
+    const { maxMessageBytes, maxBufferedBytes, idleTimeoutSeconds } = bounds;
+    if (isDeepStrictEqual(this.#bounds, bounds)) return;
     this.#bounds = bounds;
     this.#app.ws<SocketData>('/*', {
       maxPayloadLength: maxMessageBytes,
       maxBackpressure: maxBufferedBytes,
-      // Liveness is kept per route by KeepAlive; the native one has one setting for all.
-      idleTimeout: 0,
+      // Liveness is kept per route by KeepAlive. This one is for connections that we have ended and can no longer
+      // touch, whose client does not read what is left for it.
+      idleTimeout: idleTimeoutSeconds,
       sendPingsAutomatically: false,
       compression: SHARED_COMPRESSOR,
       upgrade: (res, req, context) => this.#onRequest(res, req, context),

@@ -11,6 +11,7 @@ describe('guardRequest', () => {
     ['a chunked body', { headers: [...HOST, 'transfer-encoding', 'Chunked'] }],
     ['an encoded slash and dots inside a segment', { path: '/a%2fb/..c/v1.2' }],
     ['an IPv6 host', { headers: ['host', '[::1]:8080'] }],
+    ['every other printable character', { path: `/a!$&'()*+,;=:@"<>[]^\`{|}~`, query: "a='b'&c=/?" }],
     ['a tab and Latin-1 in a value', { headers: [...HOST, 'x-name', 'a\tb\u00e9'] }],
   ])('lets %s pass', (_name, overrides) => {
     expect(guardRequest(requestWith(overrides))).toBeUndefined();
@@ -34,6 +35,10 @@ describe('guardRequest', () => {
     ['an encoded dot segment', { path: '/public/%2e%2E/admin' }, 400],
     ['a dot segment at the end', { path: '/public/..' }, 400],
     ['a target that is not a path', { path: '*' }, 400],
+    ['a backslash, which some parsers take for a slash', { path: '/public/..\\admin' }, 400],
+    ['a fragment', { path: '/a#b' }, 400],
+    ['a target that is not ASCII', { path: '/ü' }, 400],
+    ['a query that is not ASCII', { query: 'a=ü' }, 400],
     ['CONNECT', { method: 'CONNECT' }, 405],
     ['TRACE', { method: 'TRACE' }, 405],
   ])('refuses %s', (_name, overrides, status) => {

@@ -16,6 +16,11 @@ const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** `/./` and `/../`, plain or encoded: a backend that resolves them would leave the route that was matched. */
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
+/**
+ * RFC 3986 lets no other characters into a target. A `\` is a `/` to some URL parsers, so it would leave the route too;
+ * a `#` or a raw UTF-8 byte cannot be sent on.
+ */
+const TARGET = /^[!"$-[\]-~]*$/;
 const HOST = /^[^\s/?#@\\]+$/;
 
 export function guardRequest(request: DownstreamRequest): GuardRefusal | undefined {
@@ -28,6 +33,9 @@ function guardTarget(request: DownstreamRequest): GuardRefusal | undefined {
     return { status: 405, reason: `expected a method other than CONNECT and TRACE, got ${method}` };
   }
   if (!path.startsWith('/')) return bad('expected a request target that starts with /');
+  if (!TARGET.test(path) || !TARGET.test(request.query)) {
+    return bad('expected a request target of printable ASCII without "#" and "\\", the rest percent-encoded');
+  }
   if (DOT_SEGMENT.test(path)) return bad('expected a path without "." and ".." segments');
   return undefined;
 }

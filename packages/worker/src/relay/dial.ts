@@ -56,6 +56,8 @@ export type DialResult =
   | { readonly kind: 'hungUp'; readonly detail: string }
   /** Connected, but no answer in time. */
   | { readonly kind: 'timeout'; readonly detail: string }
+  /** Not sent: what the client asked for cannot be said in a request. No backend's fault. */
+  | { readonly kind: 'unsendable'; readonly detail: string }
   /** The answer broke the protocol. */
   | { readonly kind: 'invalid'; readonly detail: string }
   | { readonly kind: 'aborted' };
@@ -99,7 +101,7 @@ class Dial {
     try {
       this.#open();
     } catch (error) {
-      this.#fail({ kind: 'invalid', detail: messageOf(error) });
+      this.#fail({ kind: 'unsendable', detail: messageOf(error) });
     }
   }
 
@@ -113,6 +115,11 @@ class Dial {
       followRedirects: false,
       maxPayload: maxMessageBytes,
       closeTimeout: CLOSE_TIMEOUT_MS,
+      // The target as it came: the URL parser of `ws` would encode some characters anew.
+      finishRequest: (request) => {
+        request.path = target;
+        request.end();
+      },
       // A client's own pings decide whether it lives, not ours on its behalf: pings are passed on, see RelayLink.
       autoPong: false,
       createConnection: () => this.#connect(),
@@ -190,8 +197,11 @@ class Dial {
       else finish();
     });
     response.on('end', finish);
-    response.on('error', finish);
-    response.on('close', finish);
+    response.on('error', () => undefined);
+    response.on('close', () => {
+      if (!response.complete)
+        this.#fail({ kind: 'invalid', detail: 'expected the whole of a refusal, got a part of it' });
+    });
   }
 
   #onError(error: Error): void {

@@ -12,6 +12,8 @@ export interface AttemptOptions {
   readonly exchange: HttpExchange;
   readonly dispatcher: Dispatcher;
   readonly origin: string;
+  /** See HttpUpstreams: undici would take the client's Host for it. */
+  readonly serverName: string;
   readonly target: string;
   /** Names and values in turn. */
   readonly headers: readonly string[];
@@ -31,14 +33,25 @@ export interface AttemptOptions {
 
 export type AttemptResult =
   | { readonly kind: 'answered'; readonly status: number }
-  /** Nothing of the answer came. `isConnected`: the backend may have seen the request. */
-  | { readonly kind: 'failed'; readonly isConnected: boolean; readonly isTimeout: boolean; readonly detail: string }
+  /** The client got nothing yet. */
+  | {
+      readonly kind: 'failed';
+      /** The backend may have seen the request. */
+      readonly isConnected: boolean;
+      /** The backend had begun to answer. */
+      readonly hasAnswered: boolean;
+      readonly isTimeout: boolean;
+      readonly detail: string;
+    }
+  /** Not sent: what the client asked for cannot be said in a request. No backend's fault. */
+  | { readonly kind: 'unsendable'; readonly detail: string }
   /** The answer had begun; the client's connection was cut, so that it notices. */
   | { readonly kind: 'broken'; readonly status: number; readonly detail: string }
   | { readonly kind: 'aborted' };
 
 /** An event stream that is silent this long gets its head sent ahead, see HttpExchange.openEventStream. */
 const EVENT_STREAM_OPEN_MS = 20;
+const UNSENDABLE_CODES = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
 const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 export function attempt(options: AttemptOptions): Promise<AttemptResult> {
@@ -65,23 +78,23 @@ class HttpAttempt implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
-    const { exchange, dispatcher, origin, target, headers, body, responseMs, idleMs } = this.#options;
+    const { exchange, dispatcher, origin, serverName, target, headers, body, responseMs, idleMs } = this.#options;
     exchange.onAborted = () => this.#onClientGone();
     exchange.onWritable = () => this.#controller?.resume();
     try {
-      dispatcher.dispatch(
-        {
-          origin,
-          path: target,
-          // undici takes any token; its type lists the common ones.
-          method: exchange.request.method as Dispatcher.HttpMethod,
-          headers: [...headers],
-          body: body ?? null,
-          headersTimeout: responseMs,
-          bodyTimeout: idleMs,
-        },
-        this,
-      );
+      // `servername` is an option of undici's requests that its types leave out.
+      const request: Dispatcher.DispatchOptions & { readonly servername: string } = {
+        origin,
+        servername: serverName,
+        path: target,
+        // undici takes any token; its type lists the common ones.
+        method: exchange.request.method as Dispatcher.HttpMethod,
+        headers: [...headers],
+        body: body ?? null,
+        headersTimeout: responseMs,
+        bodyTimeout: idleMs,
+      };
+      dispatcher.dispatch(request, this);
     } catch (error) {
       this.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)));
     }
@@ -145,8 +158,12 @@ class HttpAttempt implements Dispatcher.DispatchHandler {
     else if (this.#exchange.hasStarted) {
       this.#exchange.abort();
       this.#settle({ kind: 'broken', status: this.#status, detail });
+    } else if (UNSENDABLE_CODES.has(code)) {
+      this.#settle({ kind: 'unsendable', detail });
     } else {
-      this.#settle({ kind: 'failed', isConnected: this.#isConnected, isTimeout: TIMEOUT_CODES.has(code), detail });
+      const isTimeout = TIMEOUT_CODES.has(code);
+      const hasAnswered = this.#status !== 0;
+      this.#settle({ kind: 'failed', isConnected: this.#isConnected, hasAnswered, isTimeout, detail });
     }
   }
 

@@ -15,6 +15,7 @@ import { upstreamHeaders } from '../routing/upstream-headers.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
 import { backendsToTry } from './backends-to-try.js';
 import { attempt, type AttemptResult } from './http-attempt.js';
+import { serverNameOf } from './http-upstreams.js';
 import type { Incoming, RelayDeps } from './relay-deps.js';
 import { openRequestBody } from './request-body.js';
 
@@ -82,6 +83,7 @@ export class HttpRelay {
       exchange: this.#exchange,
       dispatcher: this.#deps.upstreams.for(backend, timeouts),
       origin: backend.url,
+      serverName: serverNameOf(backend),
       target: rewriteTarget(this.#route, request.path, request.query),
       headers: upstreamHeaders(request, {
         client,
@@ -113,6 +115,7 @@ export class HttpRelay {
   #mayRetry(result: AttemptResult): boolean {
     if (result.kind !== 'failed' || result.isTimeout || this.#exchange.isOver) return false;
     if (!result.isConnected) return true;
+    if (result.hasAnswered) return false;
     return this.#body === undefined && REPEATABLE.has(this.#exchange.request.method);
   }
 
@@ -123,7 +126,7 @@ export class HttpRelay {
     } else if (isAborted) {
       this.#log(0, true, 'the client left before an answer');
     } else {
-      const status = ownStatus(last);
+      const status = last?.kind === 'unsendable' ? 400 : ownStatus(last);
       this.#exchange.reply(ownAnswer(status, this.#incoming.record.id));
       this.#log(status, false, last?.detail ?? 'expected a usable backend, got none');
     }

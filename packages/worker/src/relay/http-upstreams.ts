@@ -2,7 +2,8 @@
  * Keep-alive connections to backends for HTTP, one undici pool per backend and set of timeouts. A pool whose backend
  * has left is closed when its last request is done.
  */
-import { Pool as Connections } from 'undici';
+import { isIP } from 'node:net';
+import { buildConnector, Pool as Connections } from 'undici';
 import type { PoolTimeouts } from '../config.js';
 import type { Backend } from '../pool/backend.js';
 
@@ -13,12 +14,11 @@ export class HttpUpstreams {
     const key = `${backend.url} ${backend.serverName ?? ''} ${timeouts.connectMs}`;
     let connections = this.#connections.get(key);
     if (connections === undefined) {
-      const servername = backend.serverName === undefined ? {} : { servername: backend.serverName };
       connections = new Connections(backend.url, {
         // As many as there are requests: long-lived streams must not make others wait. Clients are bounded instead.
         connections: null,
         pipelining: 1,
-        connect: { timeout: timeouts.connectMs, ...servername },
+        connect: connectorFor(backend, timeouts.connectMs),
       });
       this.#connections.set(key, connections);
     }
@@ -40,4 +40,20 @@ export class HttpUpstreams {
     this.#connections.clear();
     await Promise.allSettled(all.map((connections) => connections.destroy()));
   }
+}
+
+/** The name that a backend's certificate is for; an address where there is no name. Constant, whatever a client calls us. */
+export function serverNameOf(backend: Backend): string {
+  return backend.serverName ?? new URL(backend.url).hostname.replace(/^\[|\]$/g, '');
+}
+
+/** undici takes the Host header of a request for the name to verify, which is the client's word, and not the backend's name. */
+function connectorFor(backend: Backend, timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs });
+  const name = serverNameOf(backend);
+  return (options, callback) => {
+    const { servername: _hostOfClient, ...rest } = options;
+    // An address is no name for SNI (RFC 6066 §3); TLS verifies it by the address it connects to.
+    connect(isIP(name) === 0 ? { ...rest, servername: name } : rest, callback);
+  };
 }

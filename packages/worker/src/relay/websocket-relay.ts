@@ -86,8 +86,8 @@ export class WebSocketRelay {
     }
     backend.release();
     if (result.kind === 'refused') this.#passRefusal(choice, result);
-    // The client's leaving says nothing about the backend.
-    else if (result.kind !== 'aborted') backend.failed();
+    // The client's leaving, or its nonsense, says nothing about the backend.
+    else if (result.kind !== 'aborted' && result.kind !== 'unsendable') backend.failed();
     return result;
   }
 
@@ -188,6 +188,7 @@ export class WebSocketRelay {
   #giveUp(last: DialResult | undefined): void {
     const detail = last !== undefined && 'detail' in last ? last.detail : undefined;
     if (this.#abort.signal.aborted) this.#end('aborted', 0, 'the client left before its handshake was answered');
+    else if (last?.kind === 'unsendable') this.#refuse(400, 'rejected', detail);
     else if (last?.kind === 'timeout') this.#refuse(504, 'timeout', detail);
     else if (last?.kind === 'invalid' || last?.kind === 'hungUp') this.#refuse(502, 'invalid', detail);
     else this.#refuse(503, 'unavailable', detail ?? 'expected a usable backend, got none');
