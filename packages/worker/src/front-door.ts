@@ -9,7 +9,7 @@ import type { HttpExchange } from './listener/http-exchange.js';
 import type { ListenerHandler } from './listener/listener.js';
 import { guardRequest } from './listener/request-guard.js';
 import type { UpgradeExchange } from './listener/upgrade-exchange.js';
-import { AccessRecord } from './observe/access-log.js';
+import { AccessRecord, NOTHING_PASSED } from './observe/access-log.js';
 import { ownAnswer, type OwnStatus } from './relay/answers.js';
 import { HttpRelay } from './relay/http-relay.js';
 import type { RelayDeps } from './relay/relay-deps.js';
@@ -141,8 +141,7 @@ export class FrontDoor implements ListenerHandler {
     detail: string | undefined,
   ): void {
     this.#deps.traffic.handshake(NO_ROUTE, 'rejected');
-    const nothing = { messagesUp: 0, messagesDown: 0, bytesUp: 0, bytesDown: 0 };
-    const end = { handshake: 'rejected', status, ...nothing, detail } as const;
+    const end = { handshake: 'rejected', status, ...NOTHING_PASSED, detail } as const;
     this.#deps.accessLog.webSocket(record, request, client, end);
   }
 }

@@ -47,10 +47,6 @@ export class DownstreamSocket {
     this.handler.onClose(code, reason);
   }
 
-  get isOpen(): boolean {
-    return this.#ws !== undefined;
-  }
-
   send(data: Uint8Array, isBinary: boolean): SendResult {
     if (this.#ws === undefined) return 'dropped';
     return SEND_RESULTS[this.#ws.send(data, isBinary, this.#compress)] ?? 'dropped';

@@ -5,7 +5,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { HttpResponse } from 'uWebSockets.js';
-import { wireText } from './wire-text.js';
+import { forDownstream } from './header-bytes.js';
 import type { DownstreamRequest } from './downstream-request.js';
 
 export interface ResponseHead {
@@ -175,9 +175,9 @@ export class HttpExchange {
   }
 
   #writeHead(status: number, statusText: string, headers: readonly string[]): void {
-    this.#res.writeStatus(wireText(`${status} ${statusText || (STATUS_CODES[status] ?? 'Unknown')}`));
+    this.#res.writeStatus(forDownstream(`${status} ${statusText || (STATUS_CODES[status] ?? 'Unknown')}`));
     for (let i = 0; i + 1 < headers.length; i += 2) {
-      this.#res.writeHeader(headers[i] ?? '', wireText(headers[i + 1] ?? ''));
+      this.#res.writeHeader(headers[i] ?? '', forDownstream(headers[i + 1] ?? ''));
     }
   }
 

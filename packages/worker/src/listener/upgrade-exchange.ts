@@ -6,7 +6,7 @@
 import type { HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { headerOf, type DownstreamRequest } from './downstream-request.js';
 import { DownstreamSocket, type DownstreamHandler, type SocketData } from './downstream-socket.js';
-import { wireText } from './wire-text.js';
+import { forDownstream } from './header-bytes.js';
 import type { CompleteResponse } from './http-exchange.js';
 import { HttpExchange } from './http-exchange.js';
 
@@ -56,7 +56,7 @@ export class UpgradeExchange {
     res.cork(() => {
       res.writeStatus('101 Switching Protocols');
       for (let i = 0; i + 1 < options.headers.length; i += 2) {
-        res.writeHeader(options.headers[i] ?? '', wireText(options.headers[i + 1] ?? ''));
+        res.writeHeader(options.headers[i] ?? '', forDownstream(options.headers[i + 1] ?? ''));
       }
     });
     // Not inside the cork: after an upgrade `cork` reads the response's state in memory that the upgrade gave back,

@@ -21,9 +21,11 @@ export class AccessRecord {
     this.id = id;
   }
 
-  /** Time until a backend was chosen: routing, limits, stickiness look-ups. */
-  markQueued(): void {
-    this.#marks.queue = performance.now() - this.#startedAt;
+  /** A backend was chosen. What came before the first is queueing: routing, limits, stickiness look-ups. */
+  markTried(backendId: string): void {
+    if (this.attempts === 0) this.#marks.queue = performance.now() - this.#startedAt;
+    this.attempts += 1;
+    this.backend = backendId;
   }
 
   markConnected(tookMs: number): void {
@@ -59,6 +61,9 @@ export class AccessRecord {
     };
   }
 }
+
+/** Of a connection that was never opened. */
+export const NOTHING_PASSED = { messagesUp: 0, messagesDown: 0, bytesUp: 0, bytesDown: 0 } as const;
 
 export interface WebSocketEnd {
   readonly handshake: HandshakeResult;

@@ -69,17 +69,18 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
       },
     });
   };
-  const counter = (name: string, help: string, values: Readonly<Record<string, CountOf>>): void => {
+  /** Of each entry as many series as `values`, told apart by the label. */
+  const counter = (name: string, help: string, label: string, values: Readonly<Record<string, CountOf>>): void => {
     const metric = new PromCounter({
       name,
       help,
-      labelNames: ['route', 'pool', 'backend', 'direction'],
+      labelNames: ['route', 'pool', 'backend', label],
       registers: [registry],
       collect: () => {
         metric.reset();
         for (const counts of traffic.counts.values()) {
-          for (const [direction, value] of Object.entries(values)) {
-            metric.inc({ ...labels(counts), direction }, value(counts));
+          for (const [key, value] of Object.entries(values)) {
+            metric.inc({ ...labels(counts), [label]: key }, value(counts));
           }
         }
       },
@@ -87,33 +88,20 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
   };
   gauge('holdfast_connections_open', 'Open WebSockets of clients', ({ open }) => open);
   gauge('holdfast_http_requests_in_flight', 'HTTP requests being answered', ({ httpInFlight }) => httpInFlight);
-  addConnectionsTotal(registry, worker, traffic);
-  counter('holdfast_messages_total', 'WebSocket messages; up is towards the backend', {
+  counter('holdfast_connections_total', 'WebSockets of clients that were opened', 'worker', {
+    [worker]: ({ total }) => total,
+  });
+  counter('holdfast_messages_total', 'WebSocket messages; up is towards the backend', 'direction', {
     up: ({ messagesUp }) => messagesUp,
     down: ({ messagesDown }) => messagesDown,
   });
-  counter('holdfast_message_bytes_total', 'Payload of WebSocket messages', {
+  counter('holdfast_message_bytes_total', 'Payload of WebSocket messages', 'direction', {
     up: ({ bytesUp }) => bytesUp,
     down: ({ bytesDown }) => bytesDown,
   });
-  counter('holdfast_http_body_bytes_total', 'Bodies of HTTP requests (up) and answers (down)', {
+  counter('holdfast_http_body_bytes_total', 'Bodies of HTTP requests (up) and answers (down)', 'direction', {
     up: ({ httpBytesUp }) => httpBytesUp,
     down: ({ httpBytesDown }) => httpBytesDown,
-  });
-}
-
-function addConnectionsTotal(registry: Registry, worker: string, traffic: Traffic): void {
-  const metric = new PromCounter({
-    name: 'holdfast_connections_total',
-    help: 'WebSockets of clients that were opened',
-    labelNames: ['route', 'pool', 'backend', 'worker'],
-    registers: [registry],
-    collect: () => {
-      metric.reset();
-      for (const { route, pool, backend, total } of traffic.counts.values()) {
-        metric.inc({ route, pool, backend, worker }, total);
-      }
-    },
   });
 }
 

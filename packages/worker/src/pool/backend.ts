@@ -4,12 +4,14 @@
  * the pool meanwhile. Only the pool changes it, besides the counts that the relay moves.
  */
 import type { BackendOutcome, BackendSnapshot, BackendState } from '../control/messages.js';
+import { type Endpoint, parseOrigin } from './endpoint.js';
 import { slowStartShare } from './slow-start.js';
 
 export class Backend {
   readonly poolName: string;
   readonly id: string;
   readonly url: string;
+  readonly endpoint: Endpoint;
   #told: BackendSnapshot;
   #slowStartMs = 0;
   #active = 0;
@@ -23,6 +25,7 @@ export class Backend {
     this.poolName = poolName;
     this.id = snapshot.id;
     this.url = snapshot.url;
+    this.endpoint = parseOrigin(snapshot.url);
     this.#told = snapshot;
   }
 
@@ -34,9 +37,9 @@ export class Backend {
     return this.#told.state;
   }
 
-  /** Name to verify a TLS certificate against, where the URL holds an address that was looked up; else undefined. */
-  get serverName(): string | undefined {
-    return this.#told.serverName;
+  /** What its certificate has to be for: the name that was looked up, or else the host of its URL, maybe an address. */
+  get certificateName(): string {
+    return this.#told.serverName ?? this.endpoint.host;
   }
 
   /** In flight from this worker: exact. */

@@ -6,6 +6,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
+import type { Backend } from '../pool/backend.js';
 
 declare module 'ws' {
   // oxlint-disable-next-line typescript/no-namespace -- the only way to add to the library's own declaration
@@ -18,10 +19,7 @@ declare module 'ws' {
 }
 
 export interface DialOptions {
-  /** Origin of the backend: `http://…` or `https://…`. */
-  readonly origin: string;
-  /** Name to verify a TLS certificate against, when the origin holds a bare address. */
-  readonly serverName: string | undefined;
+  readonly backend: Pick<Backend, 'url' | 'endpoint' | 'certificateName'>;
   /** Path with query. */
   readonly target: string;
   /** Names and values in turn. */
@@ -106,10 +104,10 @@ class Dial {
   }
 
   #open(): void {
-    const { origin, target, protocols, headers, maxMessageBytes } = this.#options;
+    const { backend, target, protocols, headers, maxMessageBytes } = this.#options;
     // Offered as a plain header: `ws` would insist that the backend chooses one, and it may choose none.
     const offer = protocols.length === 0 ? [] : ['sec-websocket-protocol', protocols.join(', ')];
-    const upstream = new WebSocket(origin.replace(/^http/, 'ws') + target, [], {
+    const upstream = new WebSocket(backend.url.replace(/^http/, 'ws') + target, [], {
       headers: headerRecord([...headers, ...offer]),
       perMessageDeflate: false,
       followRedirects: false,
@@ -132,13 +130,12 @@ class Dial {
   }
 
   #connect(): net.Socket {
-    const url = new URL(this.#options.origin);
-    const isTls = url.protocol === 'https:';
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
-    const name = this.#options.serverName ?? (net.isIP(host) === 0 ? host : undefined);
+    const { endpoint, certificateName } = this.#options.backend;
+    const { isTls, host, port } = endpoint;
+    // An address is no name for SNI (RFC 6066 §3); TLS verifies it by the address it connects to.
+    const name = net.isIP(certificateName) === 0 ? { servername: certificateName } : {};
     const socket = isTls
-      ? tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...(name === undefined ? {} : { servername: name }) })
+      ? tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...name })
       : net.connect({ host, port });
     socket.setNoDelay(true);
     socket.once(isTls ? 'secureConnect' : 'connect', () => this.#onConnected());

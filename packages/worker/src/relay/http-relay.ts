@@ -15,7 +15,6 @@ import { upstreamHeaders } from '../routing/upstream-headers.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
 import { backendsToTry } from './backends-to-try.js';
 import { attempt, type AttemptResult } from './http-attempt.js';
-import { serverNameOf } from './http-upstreams.js';
 import type { Incoming, RelayDeps } from './relay-deps.js';
 import { openRequestBody } from './request-body.js';
 
@@ -58,9 +57,7 @@ export class HttpRelay {
   async #try(pool: Pool, choice: Choice): Promise<AttemptResult> {
     const { backend } = choice;
     const { record } = this.#incoming;
-    if (record.attempts === 0) record.markQueued();
-    record.attempts += 1;
-    record.backend = backend.id;
+    record.markTried(backend.id);
     const counts = this.#deps.traffic.of(this.#route.name, backend.poolName, backend.id);
     backend.acquire();
     counts.httpInFlight += 1;
@@ -83,7 +80,7 @@ export class HttpRelay {
       exchange: this.#exchange,
       dispatcher: this.#deps.upstreams.for(backend, timeouts),
       origin: backend.url,
-      serverName: serverNameOf(backend),
+      serverName: backend.certificateName,
       target: rewriteTarget(this.#route, request.path, request.query),
       headers: upstreamHeaders(request, {
         client,

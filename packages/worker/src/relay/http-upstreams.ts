@@ -11,7 +11,7 @@ export class HttpUpstreams {
   readonly #connections = new Map<string, Connections>();
 
   for(backend: Backend, timeouts: PoolTimeouts): Connections {
-    const key = `${backend.url} ${backend.serverName ?? ''} ${timeouts.connectMs}`;
+    const key = `${backend.url} ${backend.certificateName} ${timeouts.connectMs}`;
     let connections = this.#connections.get(key);
     if (connections === undefined) {
       connections = new Connections(backend.url, {
@@ -42,15 +42,10 @@ export class HttpUpstreams {
   }
 }
 
-/** The name that a backend's certificate is for; an address where there is no name. Constant, whatever a client calls us. */
-export function serverNameOf(backend: Backend): string {
-  return backend.serverName ?? new URL(backend.url).hostname.replace(/^\[|\]$/g, '');
-}
-
 /** undici takes the Host header of a request for the name to verify, which is the client's word, and not the backend's name. */
 function connectorFor(backend: Backend, timeoutMs: number): buildConnector.connector {
   const connect = buildConnector({ timeout: timeoutMs });
-  const name = serverNameOf(backend);
+  const name = backend.certificateName;
   return (options, callback) => {
     const { servername: _hostOfClient, ...rest } = options;
     // An address is no name for SNI (RFC 6066 §3); TLS verifies it by the address it connects to.

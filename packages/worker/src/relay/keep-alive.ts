@@ -10,7 +10,7 @@ export interface KeptAlive {
 }
 
 /** How often connections are looked at; also the resolution of every idle limit. */
-export const TICK_MS = 500;
+const TICK_MS = 500;
 
 export class KeepAlive {
   /** Milliseconds on a monotonic clock, as of the last tick: a clock that costs a message nothing. */
@@ -29,14 +29,6 @@ export class KeepAlive {
 
   delete(kept: KeptAlive): void {
     this.#kept.delete(kept);
-  }
-
-  get size(): number {
-    return this.#kept.size;
-  }
-
-  [Symbol.iterator](): Iterator<KeptAlive> {
-    return this.#kept.values();
   }
 
   stop(): void {

@@ -192,8 +192,10 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#counts.bytesDown += data.length;
     const result = downstream.send(data, isBinary);
     if (result === 'sent') return;
-    if (result === 'dropped') this.#cutSlowClient();
-    else if (!this.#isPaused && downstream.bufferedBytes > this.#bufferBytes) this.#pause();
+    if (result === 'dropped') {
+      this.#cutClient('client_buffer', 'expected the client to read, got a full buffer');
+      this.#closeUpstream(CloseCode.TryAgainLater, 'the client cannot keep up');
+    } else if (!this.#isPaused && downstream.bufferedBytes > this.#bufferBytes) this.#pause();
   }
 
   #onUpstreamPing(data: Buffer): void {
@@ -242,11 +244,8 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
   // Liveness.
 
   onTick(nowMs: number): void {
-    if (this.#end !== undefined) {
-      // Our own close frame may sit behind a buffer that never drains.
-      if (nowMs - this.#clientHeardAt > this.#options.limits.idleMs) this.#downstream?.terminate();
-      return;
-    }
+    // A client that does not read what is left for it is the listener's to cut: its socket is out of our hands.
+    if (this.#end !== undefined) return;
     if (nowMs >= this.#lifetimeEnd)
       this.#hitBound('lifetime', CloseCode.GoingAway, 'the connection reached its lifetime');
     else if (nowMs - this.#messageAt >= this.#options.idleMs) this.#hitBound('idle', CloseCode.GoingAway, 'idle');
@@ -260,11 +259,8 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
       this.#clientPingedAt = nowMs;
       this.#downstream?.ping();
     } else if (silence === 'stale') {
-      this.#options.traffic.boundHit('idle');
-      const detail = `expected a sign of life from the client within ${idleMs} ms, got none`;
-      this.#end = { code: ABNORMAL_CLOSURE, reason: '', closedBy: 'edge', isBackendFailure: false, detail };
+      this.#cutClient('idle', `expected a sign of life from the client within ${idleMs} ms, got none`);
       this.#closeUpstream(CloseCode.GoingAway, 'the client is silent');
-      this.#downstream?.terminate();
     }
     return silence === 'stale';
   }
@@ -292,11 +288,10 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.close(code, reason, `limit: ${bound}`);
   }
 
-  #cutSlowClient(): void {
-    this.#options.traffic.boundHit('client_buffer');
-    const detail = 'expected the client to read, got a full buffer';
+  /** Without a close frame: it would not be read. */
+  #cutClient(bound: BoundName, detail: string): void {
+    this.#options.traffic.boundHit(bound);
     this.#end = { code: ABNORMAL_CLOSURE, reason: '', closedBy: 'edge', isBackendFailure: false, detail };
-    this.#closeUpstream(CloseCode.TryAgainLater, 'the client cannot keep up');
     this.#downstream?.terminate();
   }
 

@@ -9,6 +9,7 @@ import type { RouteConfig } from '../config.js';
 import type { Choice } from '../affinity/affinity.js';
 import { headerOf, headerValues } from '../listener/downstream-request.js';
 import type { UpgradeExchange } from '../listener/upgrade-exchange.js';
+import { NOTHING_PASSED } from '../observe/access-log.js';
 import type { HandshakeResult } from '../observe/outcomes.js';
 import { rewriteTarget } from '../routing/rewrite.js';
 import { downstreamHeaders, upstreamHeaders } from '../routing/upstream-headers.js';
@@ -74,9 +75,7 @@ export class WebSocketRelay {
   async #try(choice: Choice): Promise<DialResult> {
     const { record } = this.#incoming;
     const { backend } = choice;
-    if (record.attempts === 0) record.markQueued();
-    record.attempts += 1;
-    record.backend = backend.id;
+    record.markTried(backend.id);
     backend.acquire();
     const result = await this.#dial(choice);
     if (result.kind === 'open') {
@@ -95,8 +94,7 @@ export class WebSocketRelay {
     const { request } = this.#exchange;
     const { timeouts } = this.#incoming.pool;
     return dial({
-      origin: backend.url,
-      serverName: backend.serverName,
+      backend,
       target: rewriteTarget(this.#route, request.path, request.query),
       headers: upstreamHeaders(request, {
         client: this.#incoming.client,
@@ -204,8 +202,7 @@ export class WebSocketRelay {
     this.#slot?.release();
     this.#deps.traffic.handshake(this.#route.name, handshake);
     const { record, client } = this.#incoming;
-    const nothing = { messagesUp: 0, messagesDown: 0, bytesUp: 0, bytesDown: 0 };
-    const end = { handshake, status, ...nothing, detail };
+    const end = { handshake, status, ...NOTHING_PASSED, detail };
     this.#deps.accessLog.webSocket(record, this.#exchange.request, client, end);
   }
 }

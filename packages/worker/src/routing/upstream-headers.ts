@@ -4,6 +4,7 @@
  * that, so that a client cannot have them removed by naming them (envoy#44525). Pure.
  */
 import { headerValues, type DownstreamRequest } from '../listener/downstream-request.js';
+import { forUpstream } from '../listener/header-bytes.js';
 import type { ClientInfo } from './trust.js';
 
 const HOP_BY_HOP = new Set([
@@ -55,7 +56,7 @@ export function upstreamHeaders(request: DownstreamRequest, options: UpstreamHea
     const name = incoming[i] ?? '';
     if (HOP_BY_HOP.has(name) || OURS_IN_REQUESTS.has(name) || nominated?.has(name) === true) continue;
     if (options.isHandshake && OURS_IN_HANDSHAKES.has(name)) continue;
-    headers.push(name, wireText(incoming[i + 1] ?? ''));
+    headers.push(name, forUpstream(incoming[i + 1] ?? ''));
   }
   headers.push(...forwardedHeaders(request, options.client), 'x-request-id', options.requestId);
   return headers;
@@ -84,13 +85,13 @@ function forwardedHeaders(request: DownstreamRequest, client: ClientInfo): strin
   const forwarded = `for=${node};host=${quoted(client.host)};proto=${client.proto}`;
   return [
     'x-forwarded-for',
-    wireText(chain('x-forwarded-for', peer).join(', ')),
+    forUpstream(chain('x-forwarded-for', peer).join(', ')),
     'x-forwarded-proto',
-    wireText(client.proto),
+    forUpstream(client.proto),
     'x-forwarded-host',
-    wireText(client.host),
+    forUpstream(client.host),
     'forwarded',
-    wireText(chain('forwarded', forwarded).join(', ')),
+    forUpstream(chain('forwarded', forwarded).join(', ')),
   ];
 }
 
@@ -106,10 +107,4 @@ function valuesOf(value: string | readonly string[] | undefined): readonly strin
 
 function quoted(host: string): string {
   return /^[A-Za-z0-9.-]+$/.test(host) ? host : `"${host.replaceAll(/["\\]/g, '')}"`;
-}
-
-/** uWebSockets.js reads header bytes as UTF-8, node:http and undici write characters as Latin-1: the same bytes again. */
-function wireText(value: string): string {
-  // oxlint-disable-next-line no-control-regex -- anything beyond ASCII is what is looked for
-  return /[^\0-\x7f]/.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
 }
