@@ -21,28 +21,40 @@ export function checkAffinityKey(pool: unknown, key: unknown): AffinityKey {
 }
 
 export function checkBackendId(id: unknown, role = 'backend id'): string {
-  const checked = checkText(id, role, MAX_BACKEND_ID_BYTES);
-  // A lone surrogate has no UTF-8 form: it would come back from Redis as another id than was stored.
-  if (LONE_SURROGATE.test(checked)) throw invalid(role, 'well-formed Unicode', checked);
-  return checked;
+  return checkStored(checkText(id, role, MAX_BACKEND_ID_BYTES), role);
 }
 
-export function checkTtlMs(ttlMs: unknown): number {
-  if (typeof ttlMs !== 'number' || !Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs > MAX_TTL_MS) {
-    throw invalid('ttlMs', `an integer from 1 to ${MAX_TTL_MS}`, ttlMs);
-  }
-  return ttlMs;
+export function checkTtlMs(ttlMs: unknown, role = 'ttlMs'): number {
+  return checkInteger(ttlMs, role, { min: 1, max: MAX_TTL_MS });
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+export function checkInteger(value: unknown, what: string, range: { min: number; max: number }): number {
+  const { min, max } = range;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalid(what, `an integer from ${min} to ${max}`, value);
+}
 
-function checkText(value: unknown, what: string, maxBytes: number): string {
+export function checkText(value: unknown, what: string, maxBytes: number): string {
+  const text = checkTextOrEmpty(value, what, maxBytes);
+  if (text === '') throw invalid(what, 'at least one character', value);
+  return text;
+}
+
+export function checkTextOrEmpty(value: unknown, what: string, maxBytes: number): string {
   if (typeof value !== 'string') throw invalid(what, 'a string', value);
   const bytes = Buffer.byteLength(value);
-  if (bytes === 0) throw invalid(what, 'at least one character', value);
   if (bytes > maxBytes) throw invalid(what, `at most ${maxBytes} bytes of UTF-8`, `${bytes} bytes`);
   return value;
 }
+
+/** A lone surrogate has no UTF-8 form: it would come back from Redis as another text than was stored. */
+export function checkStored(text: string, what: string): string {
+  // The text is not repeated: it may be the application's.
+  if (LONE_SURROGATE.test(text)) throw mistake(what, 'well-formed Unicode', 'a lone surrogate');
+  return text;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function keyTooLong(pool: string, bytes: number): StateError {
   const expected = `expected at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${bytes}`;
@@ -52,8 +64,12 @@ function keyTooLong(pool: string, bytes: number): StateError {
   );
 }
 
-function invalid(what: string, expected: string, got: unknown): StateError {
-  return new StateError('STATE_INVALID_ARGUMENT', `${what}: expected ${expected}, got ${describeValue(got)}`);
+export function invalid(what: string, expected: string, got: unknown): StateError {
+  return mistake(what, expected, describeValue(got));
+}
+
+function mistake(what: string, expected: string, got: string): StateError {
+  return new StateError('STATE_INVALID_ARGUMENT', `${what}: expected ${expected}, got ${got}`);
 }
 
 /** Short and safe for any value: what came may be huge, cyclic or hostile. */

@@ -10,8 +10,20 @@ export { createResilientState } from './resilient.js';
 export { EMBEDDED_METHODS, handleCall } from './embedded/server.js';
 export { EmbeddedStore } from './embedded/store.js';
 
+// For those who read configurations
+export { isRedisUrl } from './redis/address.js';
+
 // Errors and limits
 export { isEngineFailure, STATE_ERROR_CODES, StateError } from './errors.js';
+export { MAX_LEASE_INFO_BYTES, MAX_LEASES } from './lease-store.js';
+export {
+  MAX_GENERATION,
+  MAX_ID_BYTES,
+  MAX_PRINCIPAL_BYTES,
+  MAX_STATE_BYTES,
+  MAX_TAIL_BYTES,
+  MAX_TAIL_ENTRIES,
+} from './session-store.js';
 export { MAX_BACKEND_ID_BYTES, MAX_KEY_BYTES, MAX_POOL_BYTES, MAX_TTL_MS } from './shared-state.js';
 
 // Types
@@ -19,7 +31,27 @@ export type { SharedStateConfig, SharedStateDeps } from './create-shared-state.j
 export type { EmbeddedStateOptions, StateCall } from './embedded/client.js';
 export type { EmbeddedStoreOptions, EmbeddedStoreStats } from './embedded/store.js';
 export type { StateErrorCode } from './errors.js';
+export type { Lease, LeaseKind, LeaseStore, LiveLease } from './lease-store.js';
 export type { RedisStateOptions } from './redis/engine.js';
 export type { ResilientState, ResilientStateOptions } from './resilient.js';
+export type {
+  Checkpoint,
+  CommitOutcome,
+  CommitRequest,
+  CreateOutcome,
+  NewSession,
+  Parked,
+  ParkedCounters,
+  ParkOutcome,
+  ParkRequest,
+  RebindOutcome,
+  RebindRequest,
+  RemoveOutcome,
+  ResumeOutcome,
+  ResumeRequest,
+  SessionRecord,
+  SessionStore,
+  TailEntry,
+} from './session-store.js';
 export type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth, StateLog } from './shared-state.js';
 export type { WriteBackStats } from './write-back.js';

@@ -3,6 +3,7 @@
  * by createSharedState, as in production.
  */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { newSession, resumeOf } from './contract/session-fixtures.js';
 import { createSharedState } from './create-shared-state.js';
 import { createEmbeddedState } from './embedded/client.js';
 import { handleCall } from './embedded/server.js';
@@ -10,6 +11,7 @@ import { EmbeddedStore } from './embedded/store.js';
 import { createRedisState } from './redis/engine.js';
 import { createResilientState, type ResilientState } from './resilient.js';
 import type { SharedState } from './shared-state.js';
+import { startRedisCluster } from './testing/redis-cluster.js';
 import { startRedisServer, type RedisServer } from './testing/redis-server.js';
 
 const TIMEOUT_MS = 300;
@@ -95,6 +97,64 @@ describe('without Redis', () => {
     await vi.waitFor(() => expect(one.outage).toMatchObject({ remembered: 0, written: 3 }), HEAL);
   });
 });
+
+describe('sessions and leases', () => {
+  it('are shared with other machines, and reported once', async () => {
+    const server = await startServer();
+    const [one, two] = await Promise.all([machine(server), machine(server)]);
+    const calls: string[] = [];
+    one.onCall = (operation, outcome) => calls.push(`${operation} ${outcome}`);
+    const session = newSession();
+    await one.sessions.create(session);
+    await one.leases.renew({ id: 'a', kind: 'worker', info: '', ttlMs: LONG_MS });
+    expect(await two.sessions.lookup(session.sessionId)).toMatchObject({ generation: 1 });
+    expect(calls).toEqual(['session.create ok', 'lease.renew ok']);
+  });
+
+  it('are refused at once without Redis, however often they are asked for, and are back with it', async () => {
+    const server = await startServer();
+    const one = await machine(server);
+    const session = newSession();
+    await one.sessions.create(session);
+    server.pause();
+    await degraded(one);
+    const calls: string[] = [];
+    one.onCall = (operation, outcome) => calls.push(`${operation} ${outcome}`);
+    const refused = { code: 'STATE_UNAVAILABLE', retryable: true };
+    const tookMs = await timed(async () => {
+      await expect(one.sessions.resume(resumeOf(session))).rejects.toMatchObject(refused);
+      await expect(one.sessions.create(newSession())).rejects.toMatchObject(refused);
+      await expect(one.leases.release('a')).rejects.toMatchObject(refused);
+    });
+    expect(tookMs).toBeLessThan(TIMEOUT_MS / 2);
+    expect(calls).toEqual(['session.resume error', 'session.create error', 'lease.release error']);
+    server.resume();
+    await healthy(one);
+    expect(await one.sessions.resume(resumeOf(session))).toMatchObject({ kind: 'resumed', generation: 2 });
+  });
+
+  it('are refused once it is closed', async () => {
+    const one = await machine(await startServer());
+    await one.close();
+    await expect(one.sessions.lookup('s')).rejects.toMatchObject({ code: 'STATE_CLOSED' });
+    await expect(one.leases.release('a')).rejects.toMatchObject({ code: 'STATE_CLOSED' });
+  });
+});
+
+it('lets the nodes of a cluster that are well go on deciding while another one is not', async () => {
+  const cluster = await startRedisCluster({ args: ['--cluster-require-full-coverage', 'no'] });
+  onTestFinished(() => cluster.stop());
+  const [one, two] = await Promise.all([machine(cluster), machine(cluster)]);
+  cluster.masters[0]?.pause();
+  await Promise.all([degraded(one), degraded(two)]);
+  const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+  const first = await Promise.all(keys.map((key) => one.affinity.claim('p', key, 'b1', LONG_MS)));
+  const second = await Promise.all(keys.map((key) => two.affinity.claim('p', key, 'b2', LONG_MS)));
+  expect(new Set(first)).toEqual(new Set(['b1']));
+  // Two thirds of the slots are well; for the others each machine decides by itself.
+  expect(second.filter((backend) => backend === 'b1').length).toBeGreaterThan(10);
+  expect(second).toContain('b2');
+}, 30_000);
 
 describe('when Redis is back', () => {
   it('writes what was bound meanwhile to it, where other machines see it', async () => {
@@ -209,14 +269,17 @@ interface MachineOptions {
   readonly maxRemembered?: number;
 }
 
-async function machine(server: RedisServer, options: MachineOptions = {}): Promise<ResilientState> {
+async function machine(server: { readonly url: string }, options: MachineOptions = {}): Promise<ResilientState> {
   const state = machineOf(server, options);
   await healthy(state);
   return state;
 }
 
 /** One worker of a machine: with the store of its supervisor, or with one of its own. */
-function machineOf(server: RedisServer, { store = storeOf(), maxRemembered }: MachineOptions = {}): ResilientState {
+function machineOf(
+  server: { readonly url: string },
+  { store = storeOf(), maxRemembered }: MachineOptions = {},
+): ResilientState {
   const primary = createRedisState({ url: server.url, prefix: 'test:', commandTimeoutMs: TIMEOUT_MS });
   const fallback = createEmbeddedState({
     call: async (method, args) => structuredClone(handleCall(store, method, structuredClone(args))),

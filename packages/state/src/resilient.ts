@@ -5,9 +5,9 @@
  * While the primary answers: its word counts. What a claim or replace settled is mirrored into the fallback without
  * waiting, so that this machine still knows it when the primary is gone.
  *
- * While it does not (a call failed, or its health is degraded: then it is not even asked, so nobody waits and nobody
- * probes it but its own engine): the fallback decides. The workers of one machine still agree with each other. What was
- * settled is remembered (write-back.ts), bounded.
+ * While it does not (a call failed, or was refused at once, as the primary does with what it cannot reach now): the
+ * fallback decides. The workers of one machine still agree with each other. What was settled is remembered
+ * (write-back.ts), bounded. Of a Cluster, the nodes that are well go on deciding about their keys.
  *
  * When it is back: the remembered entries are written to it as ordinary claims and replaces, so whoever wrote first
  * wins, and the fallback is corrected where that was another machine. The primary may have lost everything (a restart
@@ -21,11 +21,17 @@
  *
  * A call settles within the timeouts of both engines together; only the first ones of an outage wait for the primary's.
  *
+ * Sessions and leases have no fallback: a generation that only one machine has counted fences nobody, and a tail that only
+ * one machine has is not found by the others. While the primary is gone their calls are rejected at once with
+ * STATE_UNAVAILABLE, and the worker goes by what the client's signed token says.
+ *
  * Rejected: asking both and comparing (doubles the cost of the normal case for a rare one), and refusing calls while the
  * primary is gone (a machine that can serve its clients should).
  */
 import { CallGate } from './call-gate.js';
 import { isEngineFailure, StateError } from './errors.js';
+import type { LeaseStore } from './lease-store.js';
+import type { SessionStore } from './session-store.js';
 import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth, StateLog } from './shared-state.js';
 import { WriteBack, type SettledEntry, type WriteBackStats } from './write-back.js';
 
@@ -57,6 +63,9 @@ class Resilient implements ResilientState {
   onCall: OnCall | undefined;
   onHealthChange: OnHealthChange | undefined;
   readonly affinity: AffinityStore;
+  /** No fallback: see above. The primary refuses at once while it is degraded, and reports its calls itself. */
+  readonly sessions: SessionStore;
+  readonly leases: LeaseStore;
   readonly #primary: SharedState;
   readonly #fallback: SharedState;
   readonly #gate: CallGate;
@@ -74,8 +83,10 @@ class Resilient implements ResilientState {
     this.#writeBack = new WriteBack({ primary, fallback: fallback.affinity, maxRemembered, log: options.log });
     this.#gate = new CallGate({ who: 'the shared state', toStateError: unexpected, onCall: () => undefined });
     primary.onHealthChange = (health) => this.#onPrimaryHealth(health);
-    // The primary's own answers are what metrics want to see; calls that skip it are reported by #withFallback.
+    // The primary's own answers are what metrics want to see, refusals included.
     primary.onCall = (operation, outcome, tookMs) => this.onCall?.(operation, outcome, tookMs);
+    this.sessions = primary.sessions;
+    this.leases = primary.leases;
     this.affinity = {
       lookup: (pool, key) => this.#gate.run('affinity.lookup', () => this.#lookup(pool, key)),
       claim: (...args) => this.#gate.run('affinity.claim', () => this.#claim(args)),
@@ -99,7 +110,7 @@ class Resilient implements ResilientState {
 
   #lookup(pool: string, key: string): Promise<string | undefined> {
     const { affinity } = this.#fallback;
-    return this.#withFallback('affinity.lookup', {
+    return this.#withFallback({
       primary: async () => {
         const bound = await this.#primary.affinity.lookup(pool, key);
         return bound === undefined && this.#mayHaveLost() ? await this.#known(pool, key) : bound;
@@ -109,7 +120,7 @@ class Resilient implements ResilientState {
   }
 
   #claim([pool, key, backendId, ttlMs]: ClaimArgs): Promise<string> {
-    return this.#withFallback('affinity.claim', {
+    return this.#withFallback({
       primary: async () => {
         const known = this.#mayHaveLost() ? await this.#known(pool, key) : undefined;
         const bound = await this.#primary.affinity.claim(pool, key, known ?? backendId, ttlMs);
@@ -125,7 +136,7 @@ class Resilient implements ResilientState {
   }
 
   #replace([pool, key, expected, backendId, ttlMs]: ReplaceArgs): Promise<string> {
-    return this.#withFallback('affinity.replace', {
+    return this.#withFallback({
       primary: async () => {
         const bound = await this.#primary.affinity.replace(pool, key, expected, backendId, ttlMs);
         this.#onSettled({ pool, key, backendId: bound, ttlMs });
@@ -140,23 +151,12 @@ class Resilient implements ResilientState {
   }
 
   /** A caller's mistake is not retried: the fallback would say the same. */
-  async #withFallback<T>(
-    operation: string,
-    ways: { primary: () => Promise<T>; fallback: () => Promise<T> },
-  ): Promise<T> {
-    const startedAt = performance.now();
-    if (this.#primary.health.status === 'ok') {
-      try {
-        return await ways.primary();
-      } catch (error) {
-        if (!isEngineFailure(error) || this.#gate.isClosed) throw error;
-        return await ways.fallback();
-      }
-    }
+  async #withFallback<T>(ways: { primary: () => Promise<T>; fallback: () => Promise<T> }): Promise<T> {
     try {
+      return await ways.primary();
+    } catch (error) {
+      if (!isEngineFailure(error) || this.#gate.isClosed) throw error;
       return await ways.fallback();
-    } finally {
-      this.onCall?.(operation, 'error', performance.now() - startedAt);
     }
   }
 

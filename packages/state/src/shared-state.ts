@@ -10,8 +10,13 @@
  *   throws synchronously.
  * - What comes back is what somebody wrote, not what is true: callers check that the backend still exists.
  */
+import type { LeaseStore } from './lease-store.js';
+import type { SessionStore } from './session-store.js';
+
 export interface SharedState {
   readonly affinity: AffinityStore;
+  readonly sessions: SessionStore;
+  readonly leases: LeaseStore;
   readonly health: StateHealth;
   /**
    * Calls answered, by operation (`affinity.claim`) and outcome, for metrics; called with the time that the answer

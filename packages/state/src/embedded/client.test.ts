@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { commitOf, newSession, parkOf, rebindOf, resumeOf } from '../contract/session-fixtures.js';
 import { createEmbeddedState } from './client.js';
 
 const never = (): Promise<unknown> => new Promise(() => undefined);
@@ -53,8 +54,36 @@ describe('createEmbeddedState', () => {
     await expect(state.affinity.lookup('p', 'k')).rejects.toMatchObject({ code: 'STATE_INVALID_VALUE' });
   });
 
+  it.each([7, 'perhaps', {}, { kind: 'resumed', generation: 2 }, { kind: 'fenced' }])(
+    'does not believe the answer %j about a session',
+    async (answer) => {
+      const { sessions, leases } = createEmbeddedState({ call: async () => answer });
+      const session = newSession();
+      const calls = [
+        sessions.create(session),
+        sessions.resume(resumeOf(session)),
+        sessions.rebind(rebindOf(session)),
+        sessions.park(parkOf(session)),
+        sessions.commit(commitOf(session)),
+        sessions.lookup(session.sessionId),
+        sessions.readTail(session.sessionId, 0),
+        sessions.remove(session.sessionId, 1),
+        leases.renew({ id: 'a', kind: 'worker', info: '', ttlMs: 1000 }),
+      ];
+      for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'STATE_INVALID_VALUE' });
+    },
+  );
+
+  it('does not believe a tail that it did not ask for', async () => {
+    const entries = [{ n: 1, isBinary: false, data: new Uint8Array(1) }];
+    const { sessions } = createEmbeddedState({ call: async () => entries });
+    expect(await sessions.readTail('s', 0)).toEqual(entries);
+    await expect(sessions.readTail('s', 1)).rejects.toMatchObject({ code: 'STATE_INVALID_VALUE' });
+  });
+
   it('takes null for "unbound", as JSON has no undefined', async () => {
     const state = createEmbeddedState({ call: async () => null });
     expect(await state.affinity.lookup('p', 'k')).toBeUndefined();
+    expect(await state.sessions.lookup('s')).toBeUndefined();
   });
 });

@@ -3,10 +3,14 @@
  * supervisor), and a reply that does not come in time is given up: the worker goes on without the answer.
  * Arguments are checked on this side too, because only a message, not an error with its code, survives the channel.
  */
-import { checkAffinityKey, checkBackendId, checkTtlMs, describeValue } from '../arguments.js';
+import { describeValue } from '../arguments.js';
 import { CallGate } from '../call-gate.js';
 import { StateError } from '../errors.js';
+import type { LeaseStore } from '../lease-store.js';
+import type { SessionStore } from '../session-store.js';
+import { believed } from '../session-values.js';
 import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth } from '../shared-state.js';
+import { createAffinityClient, createLeaseClient, createSessionClient, type Ask } from './store-clients.js';
 
 /** Sends one call to the supervisor; rejects with an Error when the supervisor refused or is gone. */
 export type StateCall = (method: string, args: readonly unknown[]) => Promise<unknown>;
@@ -26,15 +30,15 @@ export function createEmbeddedState(options: EmbeddedStateOptions): SharedState 
   return new EmbeddedState(options);
 }
 
-type ClaimArgs = Parameters<AffinityStore['claim']>;
-type ReplaceArgs = Parameters<AffinityStore['replace']>;
-
 const HEALTHY: StateHealth = { status: 'ok', detail: undefined };
+const BORDER = { source: "the supervisor's answer", advice: 'does it run another version than its worker?' };
 
 class EmbeddedState implements SharedState {
   onCall: OnCall | undefined;
   onHealthChange: OnHealthChange | undefined;
   readonly affinity: AffinityStore;
+  readonly sessions: SessionStore;
+  readonly leases: LeaseStore;
   readonly #call: StateCall;
   readonly #timeoutMs: number;
   readonly #gate: CallGate;
@@ -50,11 +54,10 @@ class EmbeddedState implements SharedState {
       onCall: () => this.onCall,
       onFailure: (error) => this.#onFailure(error),
     });
-    this.affinity = {
-      lookup: (pool, key) => this.#gate.run('affinity.lookup', () => this.#lookup(pool, key)),
-      claim: (...args) => this.#gate.run('affinity.claim', () => this.#claim(args)),
-      replace: (...args) => this.#gate.run('affinity.replace', () => this.#replace(args)),
-    };
+    const ask: Ask = (operation, call) => this.#gate.run(operation, () => this.#askAndRead(operation, call));
+    this.affinity = createAffinityClient(ask);
+    this.sessions = createSessionClient(ask);
+    this.leases = createLeaseClient(ask);
   }
 
   /** What the last call met: there is no link to watch, and a supervisor that is gone takes its workers along. */
@@ -67,28 +70,12 @@ class EmbeddedState implements SharedState {
     this.#gate.close();
   }
 
-  async #lookup(pool: string, key: string): Promise<string | undefined> {
-    checkAffinityKey(pool, key);
-    const answer = await this.#ask('affinity.lookup', [pool, key]);
-    // JSON, the default serialization of IPC, has no undefined: it may arrive as null.
-    return answer === undefined || answer === null ? undefined : readBackendId(answer);
-  }
-
-  async #claim(args: ClaimArgs): Promise<string> {
-    const [pool, key, backendId, ttlMs] = args;
-    checkAffinityKey(pool, key);
-    checkBackendId(backendId);
-    checkTtlMs(ttlMs);
-    return readBackendId(await this.#ask('affinity.claim', args));
-  }
-
-  async #replace(args: ReplaceArgs): Promise<string> {
-    const [pool, key, expected, backendId, ttlMs] = args;
-    checkAffinityKey(pool, key);
-    checkBackendId(expected, 'expected backend id');
-    checkBackendId(backendId);
-    checkTtlMs(ttlMs);
-    return readBackendId(await this.#ask('affinity.replace', args));
+  async #askAndRead<T>(
+    operation: string,
+    { args, read }: { args: () => readonly unknown[]; read: (answer: unknown) => T },
+  ): Promise<T> {
+    const answer = await this.#ask(operation, args());
+    return believed(() => read(answer), BORDER);
   }
 
   async #ask(method: string, args: readonly unknown[]): Promise<unknown> {
@@ -130,14 +117,4 @@ function unavailable(error: unknown, operation: string): StateError {
   return new StateError('STATE_UNAVAILABLE', `${operation}: expected an answer of the supervisor, got: ${got}`, {
     cause: error,
   });
-}
-
-function readBackendId(answer: unknown): string {
-  try {
-    return checkBackendId(answer);
-  } catch (error) {
-    throw new StateError('STATE_INVALID_VALUE', `the supervisor's answer: ${(error as StateError).message}`, {
-      cause: error,
-    });
-  }
 }

@@ -33,6 +33,14 @@ describe('handleCall', () => {
     ['affinity.claim', ['p', 'k', 7, 1000]],
     ['affinity.claim', ['p', 'k', 'b1', '1000']],
     ['affinity.replace', ['p', 'k', 'b1', 1000]],
+    ['session.create', []],
+    ['session.create', ['s']],
+    ['session.resume', [{ sessionId: 's' }]],
+    ['session.park', [{ sessionId: 's', generation: 1, windowMs: 1, counters: {}, entries: [] }]],
+    ['session.readTail', ['s', null]],
+    ['session.remove', ['s', '1']],
+    ['lease.renew', [null]],
+    ['lease.release', []],
   ])('says what %s expected instead of %j', (method, args) => {
     expect(() => handleCall(store, method, args)).toThrow(/expected .+, got /);
   });

@@ -1,113 +1,64 @@
 /**
- * EmbeddedStore: the affinity map of one machine, in the memory of the supervisor. Synchronous, so that every
- * operation is atomic by itself. A JavaScript Map keeps insertion order and each claim re-inserts its entry, so the
- * first entry is always the least recently claimed: eviction at the bound is O(1) without a second structure.
- * Expired entries are invisible at once and reclaimed by one slow sweep; a timer per entry was rejected (a million timers).
+ * EmbeddedStore: everything that the workers of one machine share, in the memory of the supervisor. One store per concern,
+ * each synchronous and bounded; handleCall (server.ts) is how workers reach them.
  */
-import type { AffinityKey } from '../arguments.js';
+import { EmbeddedAffinity } from './affinity-store.js';
+import { EmbeddedLeases } from './lease-store.js';
+import { EmbeddedSessions } from './session-store.js';
 
 export interface EmbeddedStoreOptions {
-  /** Entries kept; one more evicts the least recently claimed. About 200 bytes each. @default 1_000_000 */
+  /** Affinities kept; one more evicts the least recently claimed. About 200 bytes each. @default 1_000_000 */
   readonly maxEntries?: number;
+  /** Sessions kept; one more evicts the one that changed longest ago. About 1 kB each. @default 200_000 */
+  readonly maxSessions?: number;
+  /** Bytes of parked tails and application state of all sessions together. @default 268_435_456 (256 MiB) */
+  readonly maxSessionBytes?: number;
 }
 
 export interface EmbeddedStoreStats {
-  /** Expired ones that no sweep has reached yet included. */
+  /** Affinities, expired ones that no sweep has reached yet included. */
   readonly entries: number;
-  /** Live entries thrown out because the store was full, since the start. */
+  /** Live affinities thrown out because the store was full, since the start. */
   readonly evicted: number;
+  /** As `entries`. */
+  readonly sessions: number;
+  /** As `evicted`. */
+  readonly sessionsEvicted: number;
+  /** Of parked tails and application state. */
+  readonly sessionBytes: number;
 }
 
 const DEFAULT_MAX_ENTRIES = 1_000_000;
-const SWEEP_INTERVAL_MS = 1000;
-/** A full pass takes about a minute however large the store is: at a million entries some 2 ms per sweep. */
-const SWEEPS_PER_PASS = 60;
-const MIN_SWEPT_AT_ONCE = 1000;
-
-interface Entry {
-  readonly backendId: string;
-  /** On the monotonic clock: a stepped wall clock must not end or prolong anybody's affinity. */
-  readonly expiresAt: number;
-}
+const DEFAULT_MAX_SESSIONS = 200_000;
+const DEFAULT_MAX_SESSION_BYTES = 256 * 1024 * 1024;
 
 export class EmbeddedStore {
-  readonly #maxEntries: number;
-  readonly #entries = new Map<string, Entry>();
-  readonly #sweepTimer: NodeJS.Timeout;
-  #sweepPosition: MapIterator<[string, Entry]> | undefined;
-  #evicted = 0;
+  readonly affinity: EmbeddedAffinity;
+  readonly sessions: EmbeddedSessions;
+  readonly leases: EmbeddedLeases;
 
   constructor(options: EmbeddedStoreOptions = {}) {
-    this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_ENTRIES;
-    this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS).unref();
+    this.affinity = new EmbeddedAffinity(options.maxEntries ?? DEFAULT_MAX_ENTRIES);
+    this.sessions = new EmbeddedSessions({
+      maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
+      maxBytes: options.maxSessionBytes ?? DEFAULT_MAX_SESSION_BYTES,
+    });
+    this.leases = new EmbeddedLeases();
   }
 
   get stats(): EmbeddedStoreStats {
-    return { entries: this.#entries.size, evicted: this.#evicted };
-  }
-
-  lookup(at: AffinityKey): string | undefined {
-    return this.#live(idOf(at))?.backendId;
-  }
-
-  claim(at: AffinityKey, backendId: string, ttlMs: number): string {
-    const id = idOf(at);
-    const bound = this.#live(id)?.backendId ?? backendId;
-    this.#bind(id, bound, ttlMs);
-    return bound;
-  }
-
-  replace(at: AffinityKey, expected: string, backendId: string, ttlMs: number): string {
-    const id = idOf(at);
-    const bound = this.#live(id)?.backendId;
-    if (bound !== undefined && bound !== expected) return bound;
-    this.#bind(id, backendId, ttlMs);
-    return backendId;
+    return {
+      entries: this.affinity.entries,
+      evicted: this.affinity.evicted,
+      sessions: this.sessions.entries,
+      sessionsEvicted: this.sessions.evicted,
+      sessionBytes: this.sessions.bytes,
+    };
   }
 
   close(): void {
-    clearInterval(this.#sweepTimer);
-    this.#sweepPosition = undefined;
-    this.#entries.clear();
+    this.affinity.close();
+    this.sessions.close();
+    this.leases.close();
   }
-
-  #live(id: string): Entry | undefined {
-    const entry = this.#entries.get(id);
-    return entry !== undefined && entry.expiresAt > performance.now() ? entry : undefined;
-  }
-
-  #bind(id: string, backendId: string, ttlMs: number): void {
-    this.#entries.delete(id);
-    if (this.#entries.size >= this.#maxEntries) this.#evictOldest();
-    this.#entries.set(id, { backendId, expiresAt: performance.now() + ttlMs });
-  }
-
-  #evictOldest(): void {
-    for (const [id, entry] of this.#entries) {
-      this.#entries.delete(id);
-      if (entry.expiresAt > performance.now()) this.#evicted += 1;
-      return;
-    }
-  }
-
-  /** Goes on where the last sweep stopped: a Map's iterator survives deletions and insertions in between. */
-  #sweep(): void {
-    const now = performance.now();
-    const budget = Math.max(MIN_SWEPT_AT_ONCE, Math.ceil(this.#entries.size / SWEEPS_PER_PASS));
-    this.#sweepPosition ??= this.#entries.entries();
-    for (let looked = 0; looked < budget; looked += 1) {
-      const next = this.#sweepPosition.next();
-      if (next.done === true) {
-        this.#sweepPosition = undefined;
-        return;
-      }
-      const [id, entry] = next.value;
-      if (entry.expiresAt <= now) this.#entries.delete(id);
-    }
-  }
-}
-
-/** The length makes it unambiguous: pool `a`, key `b:c` and pool `a:b`, key `c` must not meet. */
-function idOf({ pool, key }: AffinityKey): string {
-  return `${pool.length}:${pool}:${key}`;
 }

@@ -3,18 +3,24 @@
  * connection; when that is not usable the call fails at once rather than wait in a queue for a server that may be gone.
  * Start never waits for Redis: until it is reached, calls fail with STATE_UNAVAILABLE and the health says why.
  */
-import { checkAffinityKey, checkBackendId, checkTtlMs } from '../arguments.js';
 import { CallGate } from '../call-gate.js';
 import { StateError } from '../errors.js';
+import type { LeaseStore } from '../lease-store.js';
+import type { SessionStore } from '../session-store.js';
 import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth, StateLog } from '../shared-state.js';
-import { parseRedisUrl } from './address.js';
-import { affinityKey, checkPrefix } from './keys.js';
-import { RedisLink } from './link.js';
+import type { ConnectionFor, RedisAccess } from './access.js';
+import { parseRedisUrl, type RedisAddress } from './address.js';
+import { createRedisAffinity } from './affinity.js';
+import { checkPrefix } from './keys.js';
+import { createRedisLeases } from './leases.js';
+import { ClusterLink } from './cluster-link.js';
+import { RedisLink, type Link, type LinkOptions } from './link.js';
 import { classifyRedisError, toStateError } from './reply-error.js';
 import type { RedisConnection } from './scripts.js';
+import { createRedisSessions } from './sessions.js';
 
 export interface RedisStateOptions {
-  /** redis://[user:password@]host[:port][/db], or rediss:// for TLS. */
+  /** `redis://`, `redis+sentinel://` or `redis+cluster://`, `rediss` for TLS: see address.ts. */
   readonly url: string;
   /** Put before every key, so that several fleets can share one server; no braces. */
   readonly prefix: string;
@@ -32,24 +38,22 @@ export function createRedisState(options: RedisStateOptions): SharedState {
   return new RedisState(options);
 }
 
-type ClaimArgs = Parameters<AffinityStore['claim']>;
-type ReplaceArgs = Parameters<AffinityStore['replace']>;
-
 class RedisState implements SharedState {
   onCall: OnCall | undefined;
   onHealthChange: OnHealthChange | undefined;
   readonly affinity: AffinityStore;
-  readonly #prefix: string;
+  readonly sessions: SessionStore;
+  readonly leases: LeaseStore;
   readonly #timeoutMs: number;
-  readonly #link: RedisLink;
+  readonly #link: Link;
   readonly #gate: CallGate;
 
   constructor(options: RedisStateOptions) {
-    this.#prefix = checkPrefix(options.prefix);
+    const prefix = checkPrefix(options.prefix);
     this.#timeoutMs = checkTimeout(options.commandTimeoutMs);
-    this.#link = new RedisLink({
+    this.#link = openLink({
       address: parseRedisUrl(options.url),
-      prefix: this.#prefix,
+      prefix,
       commandTimeoutMs: this.#timeoutMs,
       random: options.random ?? Math.random,
       log: options.log,
@@ -57,14 +61,16 @@ class RedisState implements SharedState {
     });
     this.#gate = new CallGate({
       who: this.#link.who,
-      toStateError: (error, operation) => this.#onCommandError(error, operation),
+      toStateError: (error, operation) => this.#toStateError(error, operation),
       onCall: () => this.onCall,
     });
-    this.affinity = {
-      lookup: (pool, key) => this.#gate.run('affinity.lookup', () => this.#lookup(pool, key)),
-      claim: (...args) => this.#gate.run('affinity.claim', () => this.#claim(args)),
-      replace: (...args) => this.#gate.run('affinity.replace', () => this.#replace(args)),
+    const access: RedisAccess = {
+      prefix,
+      run: (operation, call) => this.#gate.run(operation, () => this.#run(call)),
     };
+    this.affinity = createRedisAffinity(access);
+    this.sessions = createRedisSessions(access);
+    this.leases = createRedisLeases(access);
   }
 
   get health(): StateHealth {
@@ -77,54 +83,33 @@ class RedisState implements SharedState {
     this.#link.close();
   }
 
-  async #lookup(pool: string, key: string): Promise<string | undefined> {
-    const redisKey = affinityKey(this.#prefix, checkAffinityKey(pool, key));
-    const reply = await this.#connection().get(redisKey);
-    return reply === null ? undefined : readBackendId(reply, redisKey);
+  async #run<T>(call: (connectionFor: ConnectionFor) => Promise<T>): Promise<T> {
+    let key: string | undefined;
+    const connectionFor = (wanted: string): RedisConnection => {
+      key = wanted;
+      return this.#link.connectionFor(wanted);
+    };
+    try {
+      return await call(connectionFor);
+    } catch (error) {
+      // What is a StateError was found out here, not by Redis.
+      if (!(error instanceof StateError)) this.#link.onCommandError(error, key);
+      throw error;
+    }
   }
 
-  async #claim([pool, key, backendId, ttlMs]: ClaimArgs): Promise<string> {
-    const redisKey = affinityKey(this.#prefix, checkAffinityKey(pool, key));
-    checkBackendId(backendId);
-    checkTtlMs(ttlMs);
-    return readBackendId(await this.#connection().affinityClaim(redisKey, backendId, ttlMs), redisKey);
-  }
-
-  async #replace([pool, key, expected, backendId, ttlMs]: ReplaceArgs): Promise<string> {
-    const redisKey = affinityKey(this.#prefix, checkAffinityKey(pool, key));
-    checkBackendId(expected, 'expected backend id');
-    checkBackendId(backendId);
-    checkTtlMs(ttlMs);
-    const reply = await this.#connection().affinityReplace(redisKey, expected, backendId, ttlMs);
-    return readBackendId(reply, redisKey);
-  }
-
-  #connection(): RedisConnection {
-    const connection = this.#link.usable;
-    if (connection !== undefined) return connection;
-    throw new StateError(
-      'STATE_UNAVAILABLE',
-      this.health.detail ?? `${this.#link.who}: the connection is being set up`,
-    );
-  }
-
-  #onCommandError(error: unknown, operation: string): StateError {
-    this.#link.onCommandError(error);
+  #toStateError(error: unknown, operation: string): StateError {
     return toStateError(classifyRedisError(error), { operation, who: this.#link.who, timeoutMs: this.#timeoutMs });
   }
+}
+
+function openLink(options: LinkOptions<RedisAddress>): Link {
+  const { address } = options;
+  return address.kind === 'cluster' ? new ClusterLink({ ...options, address }) : new RedisLink({ ...options, address });
 }
 
 function checkTimeout(timeoutMs: number): number {
   if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_COMMAND_TIMEOUT_MS) return timeoutMs;
   const expected = `an integer from 1 to ${MAX_COMMAND_TIMEOUT_MS}`;
   throw new StateError('STATE_CONFIG', `commandTimeoutMs: expected ${expected}, got ${String(timeoutMs)}`);
-}
-
-function readBackendId(reply: unknown, redisKey: string): string {
-  try {
-    return checkBackendId(reply, 'stored value');
-  } catch (error) {
-    const advice = `another program wrote it: delete the key ${redisKey} or choose another prefix`;
-    throw new StateError('STATE_INVALID_VALUE', `${(error as StateError).message}; ${advice}`, { cause: error });
-  }
 }

@@ -1,10 +1,13 @@
 /**
  * Every key that Holdfast writes to Redis. Nothing else in the package spells a key.
  *
- * | key                                | type   | holds                          | time to live                     |
- * | ---------------------------------- | ------ | ------------------------------ | -------------------------------- |
- * | `<prefix>affinity:{<pool>:<key>}`  | string | id of the backend              | the pool's sticky time, per claim |
- * | `<prefix>probe:{<connection>}`      | string | `1`: the server takes writes   | 10 s                             |
+ * | key                               | type   | holds                        | time to live                          |
+ * | --------------------------------- | ------ | ---------------------------- | ------------------------------------- |
+ * | `<prefix>affinity:{<pool>:<key>}` | string | id of the backend            | the pool's sticky time, per claim     |
+ * | `<prefix>session:{<id>}`          | hash   | the session's record         | the claim's `ttlMs`; parked: `windowMs` |
+ * | `<prefix>session:{<id>}:tail`     | stream | the parked messages, by n    | `windowMs`; 60 s or more at a claim   |
+ * | `<prefix>leases:{leases}`         | hash   | all leases, by id            | the longest lease                     |
+ * | `<prefix>probe:{<connection>}`    | string | `1`: the server takes writes | 10 s                                  |
  *
  * What stands in braces is the hash tag: on a Cluster all keys of one thing live in one slot. The parts come from
  * clients, so `%`, `:`, braces and what has no UTF-8 form are escaped: two different pairs never make the same key, and
@@ -17,6 +20,21 @@ export const PROBE_TTL_MS = 10_000;
 
 export function affinityKey(prefix: string, { pool, key }: AffinityKey): string {
   return `${prefix}affinity:{${escapePart(pool)}:${escapePart(key)}}`;
+}
+
+export interface SessionKeys {
+  readonly record: string;
+  readonly tail: string;
+}
+
+export function sessionKeys(prefix: string, sessionId: string): SessionKeys {
+  const record = `${prefix}session:{${escapePart(sessionId)}}`;
+  return { record, tail: `${record}:tail` };
+}
+
+/** One key for the whole fleet: a renewal reads all leases, and in a Cluster only one node can answer that at once. */
+export function leasesKey(prefix: string): string {
+  return `${prefix}leases:{leases}`;
 }
 
 /** One per connection: on a shared one, a probe of another worker could answer for this one's. */

@@ -1,13 +1,16 @@
 /**
- * RedisLink: the one connection that a worker keeps to Redis, and the only file that drives ioredis. ioredis redials;
- * this adds what it leaves out: a probe every second, so that a server that accepts and never answers is noticed, the
- * connection to it torn down and dialled again; and a way out of ioredis' `end`, where it would stay for ever.
+ * RedisLink: the one connection that a worker keeps to a Redis server, its own or the master that Sentinels name. ioredis
+ * redials; this adds what it leaves out: a probe every second, so that a server that accepts and never answers is noticed,
+ * the connection to it torn down and dialled again; and a way out of ioredis' `end`, where it would stay for ever.
  * Redialling by ourselves, with a fresh client each time, was rejected: the client's own loop is the well-tested one.
  */
 import { randomUUID } from 'node:crypto';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
+import { StateError } from '../errors.js';
 import type { StateHealth, StateLog } from '../shared-state.js';
-import type { RedisAddress } from './address.js';
+import type { RedisAddress, SentinelAddress, SingleAddress } from './address.js';
+import { singleOptions } from './client-options.js';
+import { HealthReport } from './health-report.js';
 import { PROBE_TTL_MS, probeKey } from './keys.js';
 import {
   healthOf,
@@ -18,11 +21,23 @@ import {
   type LinkState,
 } from './link-state.js';
 import { redialDelayMs } from './redial.js';
-import { classifyRedisError, linkEventOf } from './reply-error.js';
-import { SCRIPTS, type RedisConnection } from './scripts.js';
+import { classifyRedisError, linkEventOf, reasonOfFailedDial } from './reply-error.js';
+import type { RedisConnection, ScriptCommands } from './scripts.js';
+import { SentinelWatch } from './sentinel-watch.js';
 
-export interface RedisLinkOptions {
-  readonly address: RedisAddress;
+/** What the engine needs of a link, whether one server or a Cluster is at its end. */
+export interface Link {
+  readonly who: string;
+  readonly health: StateHealth;
+  /** Throws STATE_UNAVAILABLE unless a command for this key can be expected to be answered: nobody waits for a timeout. */
+  connectionFor(key: string): RedisConnection;
+  /** A command for this key failed: its error may tell something about the link. */
+  onCommandError(error: unknown, key: string | undefined): void;
+  close(): void;
+}
+
+export interface LinkOptions<Address extends RedisAddress> {
+  readonly address: Address;
   readonly prefix: string;
   readonly commandTimeoutMs: number;
   readonly random: () => number;
@@ -30,48 +45,50 @@ export interface RedisLinkOptions {
   readonly onHealthChange: (health: StateHealth) => void;
 }
 
-const PROBE_INTERVAL_MS = 1000;
-/** How long a connection that we give up may take to say goodbye before it is destroyed. */
-const DISCONNECT_TIMEOUT_MS = 100;
-/** A dial gets more time than a command (names, TLS, distance), but never so much that healing takes long. */
-const MIN_CONNECT_TIMEOUT_MS = 1000;
-const MAX_CONNECT_TIMEOUT_MS = 2000;
-/** How often a server that is loading its data is asked whether it is done. */
-const LOADING_RETRY_MS = 500;
-const KEEP_ALIVE_MS = 10_000;
+export const PROBE_INTERVAL_MS = 1000;
 /** How ioredis words the refusal of a command that it cannot send; there is no code for it. */
 const NOT_WRITABLE = "Stream isn't writeable";
+const NO_SENTINEL_HELPED = 'All sentinels are unreachable';
 
-export class RedisLink {
+export class RedisLink implements Link {
   readonly who: string;
-  readonly #options: RedisLinkOptions;
-  readonly #redis: RedisConnection;
+  readonly #options: LinkOptions<SingleAddress | SentinelAddress>;
+  readonly #redis: Redis & ScriptCommands;
+  readonly #report: HealthReport;
   readonly #probeKey: string;
+  readonly #watch: SentinelWatch | undefined;
   #state: LinkState = INITIAL_LINK_STATE;
   #probeTimer: NodeJS.Timeout | undefined;
   #redialTimer: NodeJS.Timeout | undefined;
   #redials = 0;
-  #logged: StateHealth['status'] | undefined;
+  /** What the last sentinel that was asked had to say: ioredis only adds up that none of them helped. */
+  #sentinelError: Error | undefined;
 
-  constructor(options: RedisLinkOptions) {
+  constructor(options: LinkOptions<SingleAddress | SentinelAddress>) {
+    const { address, prefix, commandTimeoutMs } = options;
     this.#options = options;
-    this.who = `Redis at ${options.address.label}`;
-    this.#probeKey = probeKey(options.prefix, randomUUID());
-    this.#redis = new Redis(clientOptions(options, () => this.#nextRedialMs())) as RedisConnection;
+    this.who = `Redis at ${address.label}`;
+    this.#report = new HealthReport({ ...options, label: address.label });
+    this.#probeKey = probeKey(prefix, randomUUID());
+    const needs = { commandTimeoutMs, nextRedialMs: () => this.#nextRedialMs() };
+    this.#redis = new Redis(singleOptions(address, needs)) as Redis & ScriptCommands;
     this.#listen();
     this.#dial();
+    if (address.kind === 'sentinel') {
+      this.#watch = new SentinelWatch({ ...options, address, onSwitched: () => this.#onSwitched() });
+    }
   }
 
   get health(): StateHealth {
     return healthOf(this.#state, this.who);
   }
 
-  /** The connection, or undefined when a command could not be sent on it at once. */
-  get usable(): RedisConnection | undefined {
-    return this.#state.name !== 'closed' && this.#redis.status === 'ready' ? this.#redis : undefined;
+  connectionFor(): RedisConnection {
+    const { status, detail } = this.health;
+    if (status === 'ok' && this.#canSend()) return this.#redis;
+    throw new StateError('STATE_UNAVAILABLE', detail ?? `${this.who}: the connection is being set up`);
   }
 
-  /** A command failed: its error may tell something about the link. */
   onCommandError(error: unknown): void {
     const event = linkEventOf(classifyRedisError(error), this.#options.commandTimeoutMs);
     if (event !== undefined) this.#apply(event);
@@ -81,7 +98,12 @@ export class RedisLink {
     this.#apply({ type: 'closed' });
     clearTimeout(this.#probeTimer);
     clearTimeout(this.#redialTimer);
+    this.#watch?.close();
     this.#redis.disconnect();
+  }
+
+  #canSend(): boolean {
+    return this.#state.name !== 'closed' && this.#redis.status === 'ready';
   }
 
   #listen(): void {
@@ -89,6 +111,7 @@ export class RedisLink {
     this.#redis.on('close', () => this.#onLost());
     this.#redis.on('end', () => this.#onEnd());
     this.#redis.on('error', (error: Error) => this.#onError(error));
+    this.#redis.on('sentinelError', (error: Error) => (this.#sentinelError = error));
   }
 
   #dial(): void {
@@ -99,7 +122,8 @@ export class RedisLink {
   #onError(error: Error): void {
     // What follows from a connection that is being given up already: the reason for that is the one to keep.
     if (error.message.startsWith(NOT_WRITABLE)) return;
-    this.#apply({ type: 'failed', reason: reasonOf(error) });
+    const isOfSentinels = error.message.startsWith(NO_SENTINEL_HELPED);
+    this.#apply({ type: 'failed', reason: reasonOfFailedDial((isOfSentinels && this.#sentinelError) || error) });
     // ioredis goes on when only the SELECT of its handshake is refused, and would then write to database 0.
     if (classifyRedisError(error).kind === 'reply') this.#redis.disconnect(true);
   }
@@ -114,7 +138,12 @@ export class RedisLink {
     this.#apply({ type: 'lost' });
   }
 
-  /** ioredis has given up: it does so when a dial is cut short or cannot even begin. */
+  /** Also where the connection leads to the new master already: that costs one redial, and is certain. */
+  #onSwitched(): void {
+    if (this.#canSend()) this.#redis.disconnect(true);
+  }
+
+  /** ioredis has given up: it does so when a dial is cut short or cannot even begin, as when no sentinel answers. */
   #onEnd(): void {
     if (this.#state.name === 'closed') return;
     clearTimeout(this.#redialTimer);
@@ -133,7 +162,7 @@ export class RedisLink {
   }
 
   async #probe(): Promise<void> {
-    if (this.usable === undefined) return;
+    if (!this.#canSend()) return;
     const isWrite = needsWriteProbe(this.#state);
     try {
       await (isWrite ? this.#redis.affinityClaim(this.#probeKey, '1', PROBE_TTL_MS) : this.#redis.ping());
@@ -142,67 +171,15 @@ export class RedisLink {
     } catch (error) {
       this.onCommandError(error);
       // Neither a silent server nor one that refuses may be the one that the name stands for by now: dial again.
-      if (this.usable !== undefined) this.#redis.disconnect(true);
+      if (this.#canSend()) this.#redis.disconnect(true);
       return;
     }
-    if (this.usable !== undefined) this.#scheduleProbe(PROBE_INTERVAL_MS);
+    if (this.#canSend()) this.#scheduleProbe(PROBE_INTERVAL_MS);
   }
 
   #apply(event: LinkEvent): void {
-    const before = this.health.status;
     this.#state = nextLinkState(this.#state, event);
     if (this.#state.name === 'closed') return;
-    this.#log();
-    if (this.health.status !== before) this.#options.onHealthChange(this.health);
+    this.#report.update(this.health, { isTentative: this.#state.name === 'verifying' });
   }
-
-  /** Once per change, and once when the very first attempts fail; not for a connection that is still to be proven. */
-  #log(): void {
-    const { status, detail } = this.health;
-    if (status === this.#logged || this.#state.name === 'verifying') return;
-    this.#logged = status;
-    const { log, address } = this.#options;
-    if (status === 'ok') log?.info({ redis: address.label }, 'shared state ready');
-    else log?.warn({ redis: address.label, detail }, 'shared state degraded');
-  }
-}
-
-/** Spelled out, because with exact optional types ioredis' constructor refuses a mapping that may be undefined. */
-type ClientOptions = RedisOptions & { replyMapping: 'legacy' };
-
-function clientOptions({ address, commandTimeoutMs }: RedisLinkOptions, nextRedialMs: () => number): ClientOptions {
-  const connectTimeout = Math.min(MAX_CONNECT_TIMEOUT_MS, Math.max(MIN_CONNECT_TIMEOUT_MS, commandTimeoutMs));
-  return {
-    host: address.host,
-    port: address.port,
-    db: address.db,
-    ...(address.username !== undefined && { username: address.username }),
-    ...(address.password !== undefined && { password: address.password }),
-    ...(address.isTls && { tls: {} }),
-    replyMapping: 'legacy',
-    connectionName: 'holdfast',
-    disableClientInfo: true,
-    scripts: SCRIPTS,
-    lazyConnect: true,
-    commandTimeout: commandTimeoutMs,
-    connectTimeout,
-    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    keepAlive: KEEP_ALIVE_MS,
-    maxLoadingRetryTime: LOADING_RETRY_MS,
-    retryStrategy: nextRedialMs,
-    // A command that cannot be sent now fails now, and what was sent when the connection broke is not sent again:
-    // the caller has gone on without the answer, and a late claim would be about a world that has changed.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-  };
-}
-
-function reasonOf(error: Error): string {
-  const failure = classifyRedisError(error);
-  if (failure.kind === 'timeout') return 'connected, but the handshake was not answered in time';
-  if (failure.kind === 'reply')
-    return `the server refused the connection: ${failure.reply}; check user, password and database`;
-  // A dial that tried several addresses fails with an AggregateError, which has a code but no message.
-  return failure.message === '' ? ((error as NodeJS.ErrnoException).code ?? 'connection failed') : failure.message;
 }

@@ -4,14 +4,10 @@
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { Redis } from 'ioredis';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { startRedisServer, type RedisServer, type RedisServerOptions } from '../testing/redis-server.js';
-import type { SharedState } from '../shared-state.js';
-import { createRedisState } from './engine.js';
+import { degraded, HEAL_MS, healthy, healthyState, operatorOf, redisState, TIMEOUT_MS } from '../testing/states.js';
 
-const TIMEOUT_MS = 300;
-const HEAL_MS = 5000;
 const LONG_MS = 60_000;
 
 it('fails calls within the timeout while the server is stopped, and heals when it goes on', async () => {
@@ -65,7 +61,7 @@ it('heals with an empty server on the same port after a kill -9', async () => {
 it('starts without a server, and is well once there is one', async () => {
   const server = await startServer();
   await server.kill9();
-  const state = closing(createRedisState({ url: server.url, prefix: 'test:', commandTimeoutMs: TIMEOUT_MS }));
+  const state = redisState(server.url);
   await expect(state.affinity.claim('p', 'k', 'b1', LONG_MS)).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
   await vi.waitFor(() => expect(state.health.detail).toContain('ECONNREFUSED'));
   await startServer({ port: server.port });
@@ -87,7 +83,7 @@ it.each([
   ['no password', (port: number) => `redis://127.0.0.1:${port}`, /NOAUTH|HELLO/],
 ])('names %s in its health and goes on trying', async (_, urlOf, reply) => {
   const server = await startServer({ args: ['--requirepass', 'right'] });
-  const state = closing(createRedisState({ url: urlOf(server.port), prefix: 'test:', commandTimeoutMs: TIMEOUT_MS }));
+  const state = redisState(urlOf(server.port));
   await vi.waitFor(() => expect(state.health.detail).toMatch(reply), { timeout: HEAL_MS });
   expect(state.health.detail).toContain('check user, password and database');
   expect(state.health.detail).not.toContain('wrong@');
@@ -96,7 +92,7 @@ it.each([
 
 it('does not fall back to another database when its own does not exist', async () => {
   const server = await startServer();
-  const state = closing(createRedisState({ url: `${server.url}/99`, prefix: 'test:', commandTimeoutMs: TIMEOUT_MS }));
+  const state = redisState(`${server.url}/99`);
   await vi.waitFor(() => expect(state.health.detail).toContain('DB index is out of range'), { timeout: HEAL_MS });
   await expect(state.affinity.claim('p', 'k', 'b1', LONG_MS)).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
   expect(await operatorOf(server).dbsize()).toBe(0);
@@ -110,7 +106,7 @@ it('logs once that it is degraded, also at the start, and once that it is ready'
     info: (_: object, message: string) => lines.push(message),
     warn: (fields: object, message: string) => lines.push(`${message}: ${Object.keys(fields).join()}`),
   };
-  const state = closing(createRedisState({ url: server.url, prefix: 'test:', commandTimeoutMs: TIMEOUT_MS, log }));
+  const state = redisState(server.url, log);
   await vi.waitFor(() => expect(state.health.detail).toContain('ECONNREFUSED'));
   await startServer({ port: server.port });
   await healthy(state);
@@ -195,35 +191,6 @@ async function startServer(options?: RedisServerOptions): Promise<RedisServer> {
   const server = await startRedisServer(options);
   onTestFinished(() => server.stop());
   return server;
-}
-
-async function healthyState(url: string): Promise<SharedState> {
-  const state = closing(createRedisState({ url, prefix: 'test:', commandTimeoutMs: TIMEOUT_MS }));
-  await healthy(state);
-  return state;
-}
-
-function closing(state: SharedState): SharedState {
-  onTestFinished(() => state.close());
-  return state;
-}
-
-function healthy(state: SharedState): Promise<void> {
-  return vi.waitFor(() => expect(state.health).toEqual({ status: 'ok', detail: undefined }), {
-    timeout: HEAL_MS,
-    interval: 20,
-  });
-}
-
-function degraded(state: SharedState): Promise<void> {
-  return vi.waitFor(() => expect(state.health.status).toBe('degraded'), { timeout: HEAL_MS, interval: 5 });
-}
-
-/** A second client, as an operator at the server would have one. */
-function operatorOf(server: RedisServer): Redis {
-  const redis = new Redis(server.port, '127.0.0.1');
-  onTestFinished(() => redis.disconnect());
-  return redis;
 }
 
 /** Forwards, until told to read nothing more from the connections that are open by then. New ones are forwarded. */

@@ -23,6 +23,18 @@ export function classifyRedisError(error: unknown): RedisFailure {
   return { kind: 'connection', message: message.slice(0, MAX_REPLY_LENGTH) };
 }
 
+/** Why no connection came about, for people. */
+export function reasonOfFailedDial(error: Error): string {
+  const failure = classifyRedisError(error);
+  if (failure.kind === 'timeout') return 'connected, but the handshake was not answered in time';
+  if (failure.kind === 'reply')
+    return `the server refused the connection: ${failure.reply}; check user, password and database`;
+  // A dial that tried several addresses fails with an AggregateError, which has a code but no message.
+  if (failure.message === '') return (error as NodeJS.ErrnoException).code ?? 'connection failed';
+  // Retrying is left to the link, which ioredis does not know.
+  return failure.message.replace(' and retry is disabled', '');
+}
+
 /** A WRONGTYPE concerns one key; every other refusal concerns the server, and so all commands that would follow. */
 export function linkEventOf(failure: RedisFailure, timeoutMs: number): LinkEvent | undefined {
   if (failure.kind === 'timeout') return { type: 'timedOut', waitedMs: timeoutMs };
@@ -47,7 +59,10 @@ export function toStateError(
   }
   if (isWrongType(failure.reply)) {
     const advice = 'another program uses this prefix: choose another one';
-    return new StateError('STATE_INVALID_VALUE', `${operation}: expected a string, got: ${failure.reply}; ${advice}`);
+    return new StateError(
+      'STATE_INVALID_VALUE',
+      `${operation}: expected the type of value that Holdfast keeps there, got: ${failure.reply}; ${advice}`,
+    );
   }
   return new StateError(
     'STATE_UNAVAILABLE',

@@ -1,55 +1,41 @@
 /**
  * The Lua scripts, each one atomic step on the keys of one hash tag. They are strings here rather than .lua files, so
- * that the compiled package is complete without a copying step. ioredis sends them by EVALSHA, once loaded, and loads
- * them again when the server has forgotten them.
+ * that the compiled package is complete without a copying step. ioredis sends them by EVALSHA, and by EVAL to a server that
+ * does not know them: after a restart, a flush, or on another node of a Cluster.
  */
-import type { Redis } from 'ioredis';
-
-/**
- * Binds unless bound; answers whom the key is bound to afterwards. The life starts anew for winner and loser alike.
- *
- * KEYS[1]  the affinity key
- * ARGV[1]  backend id to bind
- * ARGV[2]  time to live, milliseconds
- */
-const CLAIM_LUA = `
-local bound = redis.call('GET', KEYS[1])
-if bound then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return bound
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
-`;
-
-/**
- * Rebinds from the expected backend, or binds an unbound key; answers whom the key is bound to afterwards. When
- * somebody else was faster, nothing is written.
- *
- * KEYS[1]  the affinity key
- * ARGV[1]  backend id that is expected there
- * ARGV[2]  backend id to bind
- * ARGV[3]  time to live, milliseconds
- */
-const REPLACE_LUA = `
-local bound = redis.call('GET', KEYS[1])
-if bound and bound ~= ARGV[1] then
-  return bound
-end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return ARGV[2]
-`;
+import type { Cluster, Redis } from 'ioredis';
+import { CLAIM_LUA, REPLACE_LUA } from './affinity-scripts.js';
+import { RENEW_LUA } from './lease-scripts.js';
+import { COMMIT_LUA, CREATE_LUA, PARK_LUA, REBIND_LUA, REMOVE_LUA, RESUME_LUA } from './session-scripts.js';
 
 /** In the form that ioredis wants for its `scripts` option. */
 export const SCRIPTS: Readonly<Record<keyof ScriptCommands, { lua: string; numberOfKeys: number }>> = {
   affinityClaim: { lua: CLAIM_LUA, numberOfKeys: 1 },
   affinityReplace: { lua: REPLACE_LUA, numberOfKeys: 1 },
+  sessionCreate: { lua: CREATE_LUA, numberOfKeys: 2 },
+  sessionResume: { lua: RESUME_LUA, numberOfKeys: 2 },
+  sessionRebind: { lua: REBIND_LUA, numberOfKeys: 2 },
+  sessionPark: { lua: PARK_LUA, numberOfKeys: 2 },
+  sessionCommit: { lua: COMMIT_LUA, numberOfKeys: 2 },
+  sessionRemove: { lua: REMOVE_LUA, numberOfKeys: 2 },
+  leaseRenew: { lua: RENEW_LUA, numberOfKeys: 1 },
 };
+
+type Argument = string | number | Uint8Array;
+/** Record and tail, then what the script documents as ARGV. */
+type SessionScript = (record: string, tail: string, ...args: readonly Argument[]) => Promise<unknown>;
 
 /** What ioredis makes of SCRIPTS. Replies are `unknown`: they are checked before anybody believes them. */
 export interface ScriptCommands {
   affinityClaim(key: string, backendId: string, ttlMs: number): Promise<unknown>;
   affinityReplace(key: string, expected: string, backendId: string, ttlMs: number): Promise<unknown>;
+  readonly sessionCreate: SessionScript;
+  readonly sessionResume: SessionScript;
+  readonly sessionRebind: SessionScript;
+  readonly sessionPark: SessionScript;
+  readonly sessionCommit: SessionScript;
+  readonly sessionRemove: SessionScript;
+  leaseRenew(key: string, id: string, kindAndInfo: string, ttlMs: number, maxLeases: number): Promise<unknown>;
 }
 
-export type RedisConnection = Redis & ScriptCommands;
+export type RedisConnection = (Redis | Cluster) & ScriptCommands;
