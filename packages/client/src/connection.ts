@@ -1,0 +1,181 @@
+/**
+ * One attempt at a connection and, when it is welcomed, that connection: asks where to go and as whom, opens the socket, says
+ * hello, waits for welcome, then passes frames. It ends exactly once. A socket that is let go is abandoned: its handlers
+ * are taken off and nobody waits for its close event, which may take minutes or never come.
+ */
+import {
+  ABNORMAL_CLOSURE,
+  type ClientFrame,
+  CloseCode,
+  decodeClientFrame,
+  type GoAway,
+  NO_STATUS_RECEIVED,
+  ProtocolError,
+  readGoAway,
+  readWelcome,
+  SESSION_SUBPROTOCOL,
+  type Welcome,
+} from '@holdfast/protocol';
+import { ClientError } from './errors.js';
+import type { ResolvedOptions } from './options.js';
+import type { WebSocketLike } from './websocket-like.js';
+
+export interface Target {
+  readonly url: string;
+  readonly auth: string | undefined;
+}
+
+export interface ConnectionEnd {
+  readonly code: number;
+  readonly reason: string;
+  /** What was wrong, when somebody should look at it. */
+  readonly error?: ClientError;
+}
+
+export interface ConnectionHost {
+  prepare(): Promise<Target>;
+  /** The first frame; asked when it can be sent, so that its counters are true. */
+  hello(auth: string | undefined): string;
+  /** These two may throw a ProtocolError, which closes the connection. */
+  onWelcome(connection: Connection, welcome: Welcome): void;
+  onFrame(connection: Connection, frame: ClientFrame): void;
+  onEnd(connection: Connection, end: ConnectionEnd): void;
+}
+
+type Phase = 'preparing' | 'dialling' | 'greeting' | 'open' | 'ended';
+
+export class Connection {
+  readonly #host: ConnectionHost;
+  readonly #options: ResolvedOptions;
+  #phase: Phase = 'preparing';
+  #socket: WebSocketLike | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #trouble = '';
+  /** The last one that came: when to come back, should the connection be closed as overloaded. */
+  goAway: GoAway | undefined;
+  /** The server may act on what it was told, whatever becomes of this connection. */
+  hasGreeted = false;
+
+  constructor(host: ConnectionHost, options: ResolvedOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#limit('credentials and address');
+    void this.#begin();
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  /** For the host, only after welcome. */
+  send(frame: string | Uint8Array<ArrayBuffer>): void {
+    try {
+      this.#socket?.send(frame);
+    } catch (cause) {
+      this.#end({ code: ABNORMAL_CLOSURE, reason: messageOf(cause) });
+    }
+  }
+
+  /** Lets go without a word to the host. */
+  close(code: number, reason: string): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    clearTimeout(this.#timer);
+    if (this.#socket) abandon(this.#socket, code, reason);
+    this.#socket = undefined;
+  }
+
+  /** Lets go and tells the host. */
+  fail(end: ConnectionEnd): void {
+    this.#end(end);
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      const target = await this.#host.prepare();
+      if (this.#phase === 'preparing') this.#dial(target);
+    } catch (cause) {
+      const error = new ClientError('CLIENT_TRY_FAILED', `connecting failed: ${messageOf(cause)}`, { cause });
+      this.#end({ code: ABNORMAL_CLOSURE, reason: error.message, error });
+    }
+  }
+
+  #dial({ url, auth }: Target): void {
+    this.#phase = 'dialling';
+    this.#limit('welcome');
+    const socket = new this.#options.webSocket(url, [SESSION_SUBPROTOCOL, ...this.#options.protocols]);
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => this.#greet(socket, auth);
+    socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) => this.#onMessage(data);
+    socket.onerror = ({ message }: { readonly message?: string }) => (this.#trouble = message ?? '');
+    socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
+      this.#end({ code: code ?? NO_STATUS_RECEIVED, reason: reason || this.#trouble });
+  }
+
+  #greet(socket: WebSocketLike, auth: string | undefined): void {
+    if (socket.protocol !== SESSION_SUBPROTOCOL) {
+      const got = socket.protocol || 'none';
+      const message = `server: expected subprotocol ${SESSION_SUBPROTOCOL}, got ${got}: is the route's pool of kind session?`;
+      this.#end({ code: ABNORMAL_CLOSURE, reason: message, error: new ClientError('CLIENT_NOT_HOLDFAST', message) });
+      return;
+    }
+    this.#phase = 'greeting';
+    this.hasGreeted = true;
+    this.send(this.#host.hello(auth));
+  }
+
+  #onMessage(data: string | ArrayBuffer): void {
+    try {
+      const frame = decodeClientFrame(data);
+      if (frame.kind === 'control' && frame.type === 'g') this.goAway = readGoAway(frame.body);
+      if (this.#phase === 'open') this.#host.onFrame(this, frame);
+      else this.#onGreeted(frame);
+    } catch (cause) {
+      const code = cause instanceof ProtocolError ? cause.closeCode : CloseCode.BrokeProtocol;
+      const error = new ClientError('CLIENT_BROKEN_FRAME', `server: ${messageOf(cause)}`, { cause });
+      this.#end({ code, reason: error.message, error });
+    }
+  }
+
+  #onGreeted(frame: ClientFrame): void {
+    if (frame.kind !== 'control') throw new ProtocolError(`frame: expected welcome first, got ${frame.kind}`);
+    // A goaway comes first when the server is overloaded, and says when to come back.
+    if (frame.type === 'g') return;
+    if (frame.type !== 'w') throw new ProtocolError(`frame: expected welcome first, got ${frame.type}`);
+    const welcome = readWelcome(frame.body);
+    clearTimeout(this.#timer);
+    this.#phase = 'open';
+    this.#host.onWelcome(this, welcome);
+  }
+
+  #limit(what: string): void {
+    clearTimeout(this.#timer);
+    const { connectTimeoutMs } = this.#options;
+    const reason = `expected ${what} within ${connectTimeoutMs} ms, got none`;
+    this.#timer = setTimeout(() => this.#end({ code: ABNORMAL_CLOSURE, reason }), connectTimeoutMs);
+  }
+
+  #end(end: ConnectionEnd): void {
+    if (this.#phase === 'ended') return;
+    this.close(end.code, end.reason);
+    this.#host.onEnd(this, end);
+  }
+}
+
+function abandon(socket: WebSocketLike, code: number, reason: string): void {
+  socket.onopen = socket.onmessage = socket.onclose = null;
+  // Not null: `ws` throws an error that nobody listens to.
+  socket.onerror = () => undefined;
+  try {
+    // Scripts may say 1000 and 3000 to 4999 only, and 123 bytes: so many characters fit, whatever they are.
+    if (code === CloseCode.Normal || code >= 3000) socket.close(code, reason.slice(0, 41));
+    else socket.close();
+  } catch {
+    // It is gone already, as far as this session is concerned.
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

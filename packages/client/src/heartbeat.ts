@@ -1,0 +1,65 @@
+/**
+ * Is this connection alive? One timer, which looks at when something was last heard; nothing is cleared or armed per message.
+ * Browsers hold timers back in hidden tabs and stop them in sleep, so a timer that comes late proves nothing: the
+ * connection is asked then, and given up only when it does not answer.
+ */
+import { MAX_TIMER_MS } from './options.js';
+
+/** Timers of a page that is shown are not this late, unless it slept. */
+const LATE_MS = 1500;
+
+interface HeartbeatOptions {
+  /** How long the other end may be silent. */
+  readonly quietMs: number;
+  readonly probeTimeoutMs: number;
+  readonly ping: () => void;
+  readonly onStale: (reason: string) => void;
+}
+
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  readonly #quietMs: number;
+  #heardAt = Date.now();
+  #dueAt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+    this.#quietMs = Math.min(MAX_TIMER_MS, options.quietMs);
+    this.#arm(this.#quietMs);
+  }
+
+  heard(): void {
+    this.#heardAt = Date.now();
+  }
+
+  /** Ask now, and wait for any word at all. */
+  probe(): void {
+    const { ping, onStale, probeTimeoutMs } = this.#options;
+    clearTimeout(this.#timer);
+    this.#heardAt = 0;
+    this.#timer = setTimeout(() => {
+      if (this.#heardAt === 0) onStale(`no answer to a ping within ${probeTimeoutMs} ms`);
+      else this.#arm(this.#quietMs);
+    }, probeTimeoutMs);
+    ping();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(delayMs: number): void {
+    this.#dueAt = Date.now() + delayMs;
+    this.#timer = setTimeout(() => this.#look(), delayMs);
+  }
+
+  #look(): void {
+    const now = Date.now();
+    const quietMs = now - this.#heardAt;
+    if (quietMs >= 0 && quietMs < this.#quietMs) this.#arm(this.#quietMs - quietMs);
+    // Late, or the clock was set back: trust nothing.
+    else if (quietMs < 0 || now - this.#dueAt > LATE_MS) this.probe();
+    else this.#options.onStale(`nothing heard for ${quietMs} ms`);
+  }
+}

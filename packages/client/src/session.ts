@@ -1,0 +1,299 @@
+/**
+ * Session: a logical connection to a backend that outlives the connections under it. This file is what applications hold: it
+ * takes messages, gives events, and joins the numbers (exchange.ts) to whatever connection the monitor has.
+ */
+import {
+  ACK_AFTER,
+  type ClientFrame,
+  CloseCode,
+  encodeAuth,
+  encodeClose,
+  encodeHello,
+  encodeResync,
+  type LostRange,
+  MAX_CLOSE_REASON_BYTES,
+  MAX_MESSAGE_BYTES,
+  PROTOCOL_VERSION,
+  ProtocolError,
+  readClose,
+  readRehomed,
+  readToken,
+  type Welcome,
+} from '@holdfast/protocol';
+import { Addresses, type SessionUrl } from './addresses.js';
+import type { ConnectionEnd } from './connection.js';
+import { Emitter, type Listener, type ListenerOptions } from './emitter.js';
+import { ClientError } from './errors.js';
+import { Exchange } from './exchange.js';
+import { watchLifecycle } from './lifecycle.js';
+import { Monitor, type SessionState, type StateChange } from './monitor.js';
+import {
+  type BinaryType,
+  expectBinaryType,
+  type ResolvedOptions,
+  resolveOptions,
+  type SessionOptions,
+} from './options.js';
+import { copyPayload, sizeOf } from './payload.js';
+import type { SessionEvents } from './session-events.js';
+
+/** Throws a ClientError when what is given cannot work; everything later is an event. */
+export function connect(url: SessionUrl, options?: SessionOptions): Session {
+  return new Session(url, resolveOptions(options));
+}
+
+type DataFrame = Extract<ClientFrame, { kind: 'text' | 'binary' }>;
+type ControlFrame = Extract<ClientFrame, { kind: 'control' }>;
+
+export class Session {
+  readonly #options: ResolvedOptions;
+  readonly #exchange: Exchange;
+  readonly #monitor: Monitor;
+  readonly #emitter = new Emitter<SessionEvents>(this);
+  readonly #stopWatching: () => void;
+  #binaryType: BinaryType;
+  #id: string | undefined;
+  #resumeToken: string | undefined;
+  #maxMessageBytes = MAX_MESSAGE_BYTES;
+  /** Runs while an acknowledgement is owed. */
+  #ackTimer: ReturnType<typeof setTimeout> | undefined;
+  /** A message was refused, and `writable` is owed. */
+  #isRefusing = false;
+  /** What the last welcome means, told once its connection is in use. */
+  #news: SessionEvents['resumed'] | SessionEvents['reset'] | undefined;
+
+  /** Use `connect`. */
+  constructor(url: SessionUrl, options: ResolvedOptions) {
+    this.#options = options;
+    this.#binaryType = options.binaryType;
+    this.#exchange = new Exchange(options.queue);
+    this.#monitor = new Monitor(this.#monitorHost(), new Addresses(url, options.random), options);
+    this.#stopWatching = watchLifecycle({ onWake: () => this.#monitor.wake(), onHide: () => this.#monitor.hide() });
+    this.#monitor.start();
+  }
+
+  get state(): SessionState {
+    return this.#monitor.state;
+  }
+
+  /** Public name of the session, from its first welcome on. A reset brings another. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** Bytes that have not left: the socket's while open; everything that is kept otherwise. */
+  get bufferedAmount(): number {
+    return this.#monitor.current?.bufferedBytes ?? this.#exchange.bytes;
+  }
+
+  /** Messages that are kept because the backend has not confirmed them. */
+  get unacknowledged(): number {
+    return this.#exchange.length;
+  }
+
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(value: BinaryType) {
+    expectBinaryType(value);
+    this.#binaryType = value;
+  }
+
+  addEventListener<K extends keyof SessionEvents>(
+    type: K,
+    listener: Listener<SessionEvents[K]> | null,
+    options?: ListenerOptions | boolean,
+  ): void {
+    this.#emitter.add(type, listener, options);
+  }
+
+  removeEventListener<K extends keyof SessionEvents>(type: K, listener: Listener<SessionEvents[K]> | null): void {
+    this.#emitter.remove(type, listener);
+  }
+
+  /** Takes a message, now or for when the session is back. False: it did not, for want of room or because it is closed. */
+  send(data: string | ArrayBuffer | ArrayBufferView): boolean {
+    return this.#push(data) > 0;
+  }
+
+  /** Resolves when the backend has handled the message; rejects when nobody will ever know. */
+  async deliver(data: string | ArrayBuffer | ArrayBufferView): Promise<void> {
+    if (this.state === 'closed') throw closed();
+    const n = this.#push(data);
+    if (n > 0) return this.#exchange.onHandled(n);
+    throw new ClientError('CLIENT_QUEUE_FULL', 'deliver: expected room in the queue, got none: wait for writable');
+  }
+
+  /** Ends the session, here and at the backend. */
+  close(code: number = CloseCode.Normal, reason = ''): void {
+    if (code !== CloseCode.Normal && !(code >= 3000 && code <= 4999)) {
+      throw new ClientError('CLIENT_BAD_CLOSE', `close: expected code 1000 or 3000 to 4999, got ${code}`);
+    }
+    if (sizeOf(reason) > MAX_CLOSE_REASON_BYTES) {
+      throw new ClientError('CLIENT_BAD_CLOSE', `close: expected a reason of at most ${MAX_CLOSE_REASON_BYTES} bytes`);
+    }
+    if (this.state === 'closed') return;
+    this.#monitor.current?.send(encodeClose({ code, reason }));
+    this.#monitor.stop({ code, reason });
+  }
+
+  /** Gives up the connection, if any, and tries again promptly: for "retry now" buttons. */
+  reconnect(): void {
+    this.#monitor.reconnect();
+  }
+
+  /** Asks for the token and gives it to the server, before the one that it has runs out. New connections do so by themselves. */
+  async refreshToken(): Promise<void> {
+    const auth = await this.#options.token?.();
+    if (auth !== undefined) this.#monitor.current?.send(encodeAuth(auth));
+  }
+
+  #push(data: unknown): number {
+    const payload = copyPayload(data);
+    const bytes = sizeOf(payload);
+    if (bytes > this.#maxMessageBytes) {
+      const message = `send: expected at most ${this.#maxMessageBytes} bytes, got ${bytes}`;
+      throw new ClientError('CLIENT_MESSAGE_TOO_BIG', message);
+    }
+    if (this.state === 'closed') return 0;
+    const n = this.#exchange.push(payload, bytes);
+    if (n > 0) this.#flush();
+    else if (!this.#isRefusing) this.#refuse();
+    return n;
+  }
+
+  #refuse(): void {
+    this.#isRefusing = true;
+    queueMicrotask(() => this.#emitter.emit('backpressure', { type: 'backpressure' }));
+  }
+
+  #flush(): void {
+    for (;;) {
+      const connection = this.#monitor.current;
+      const frame = connection && this.#exchange.takeFrame();
+      if (frame === undefined) return;
+      connection?.send(frame);
+    }
+  }
+
+  #monitorHost(): ConstructorParameters<typeof Monitor>[0] {
+    return {
+      hello: (auth) => this.#hello(auth),
+      onWelcome: (welcome) => this.#onWelcome(welcome),
+      onOpen: () => this.#onOpen(),
+      onFrame: (frame) => this.#onFrame(frame),
+      onState: (change) => this.#onState(change),
+      onRefused: () => this.#onRefused(),
+      onError: (error) => this.#emitter.emit('error', { type: 'error', error }),
+      onClosed: (end) => this.#onClosed(end),
+    };
+  }
+
+  #hello(auth: string | undefined): string {
+    const token = this.#resumeToken;
+    const resume = token === undefined ? undefined : { token, ...this.#exchange.counters };
+    return encodeHello({ version: PROTOCOL_VERSION, auth, resume });
+  }
+
+  #onWelcome({ resumed, handled, received, lost, limits, session, token }: Welcome): void {
+    const isKnown = this.#resumeToken !== undefined;
+    if (resumed && !isKnown) throw new ProtocolError('welcome: expected a new session, got a resumed one');
+    if (resumed) {
+      this.#exchange.resume(handled, received, lost);
+      this.#news = { type: 'resumed', lost };
+    } else if (isKnown) {
+      this.#news = { type: 'reset', lost: { down: lost, up: this.#exchange.reset() } };
+    }
+    this.#exchange.limit({ messages: limits.queueMessages, bytes: limits.queueBytes });
+    this.#maxMessageBytes = limits.messageBytes || MAX_MESSAGE_BYTES;
+    this.#id = session;
+    this.#resumeToken = token;
+  }
+
+  #onOpen(): void {
+    this.#flush();
+    const news = this.#news;
+    this.#news = undefined;
+    if (news) this.#emitter.emit(news.type, news);
+    this.#onRoom();
+  }
+
+  /** The session is lost already, whatever comes; the next hello asks for a new one. */
+  #onRefused(): void {
+    if (this.#resumeToken === undefined) return;
+    this.#resumeToken = undefined;
+    const down: LostRange = { from: this.#exchange.counters.received + 1, to: null };
+    this.#emitter.emit('reset', { type: 'reset', lost: { down, up: this.#exchange.reset() } });
+  }
+
+  #onFrame(frame: ClientFrame): void {
+    if (frame.kind === 'control') return this.#onControl(frame);
+    if (frame.ack > 0) this.#exchange.acknowledge(frame.ack);
+    if (frame.kind !== 'ack') this.#onData(frame);
+    this.#onRoom();
+  }
+
+  #onData({ n, data }: DataFrame): void {
+    const arrival = this.#exchange.accept(n, data.length);
+    if (arrival === 'gap') {
+      const { received } = this.#exchange.counters;
+      throw new ProtocolError(`message: expected number ${received + 1}, got ${n}`, CloseCode.SequenceGap);
+    }
+    if (arrival === 'deliver') this.#emitter.emit('message', { type: 'message', data: this.#present(data) });
+    if (this.state === 'closed') return;
+    // After the listeners: what they sent carried the acknowledgement.
+    if (this.#exchange.isAckDue) this.#acknowledge();
+    else if (this.#exchange.isAckOwed) this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_AFTER.ms);
+  }
+
+  #acknowledge(): void {
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    const { current } = this.#monitor;
+    if (current && this.#exchange.isAckOwed) current.send(this.#exchange.takeAck());
+  }
+
+  #onControl({ type, body }: ControlFrame): void {
+    if (type === 't') this.#resumeToken = readToken(body);
+    else if (type === 'c') this.#monitor.stop(readClose(body));
+    else if (type === 'r') this.#onRehomed(body);
+    else throw new ProtocolError(`frame: expected a kind of this protocol, got ${JSON.stringify(type)}`);
+  }
+
+  #onRehomed(body: ControlFrame['body']): void {
+    const { cause, token, handled, received, lost } = readRehomed(body);
+    this.#exchange.resume(handled, received, lost);
+    this.#resumeToken = token;
+    this.#monitor.current?.send(encodeResync(this.#exchange.counters));
+    this.#flush();
+    this.#emitter.emit('rehomed', { type: 'rehomed', cause, lost });
+    this.#onRoom();
+  }
+
+  #onState(change: StateChange): void {
+    this.#emitter.emit('statechange', { type: 'statechange', ...change });
+  }
+
+  #onRoom(): void {
+    if (!this.#isRefusing || this.#exchange.isFull || this.state === 'closed') return;
+    this.#isRefusing = false;
+    this.#emitter.emit('writable', { type: 'writable' });
+  }
+
+  #onClosed({ code, reason }: ConnectionEnd): void {
+    clearTimeout(this.#ackTimer);
+    this.#stopWatching();
+    const up = this.#exchange.end(closed());
+    this.#emitter.emit('close', { type: 'close', code, reason, lost: { down: undefined, up } });
+  }
+
+  #present(data: string | Uint8Array<ArrayBuffer>): string | ArrayBuffer | Blob {
+    if (typeof data === 'string') return data;
+    return this.#binaryType === 'blob' ? new Blob([data]) : data.slice().buffer;
+  }
+}
+
+function closed(): ClientError {
+  return new ClientError('CLIENT_CLOSED', 'deliver: expected a session, got one that is closed');
+}
