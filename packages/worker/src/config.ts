@@ -65,7 +65,24 @@ export interface RouteConfig {
   readonly origins: readonly string[] | undefined;
   /** Offer permessage-deflate to clients (RFC 7692). Off by default: it costs memory and CPU for every connection. */
   readonly compression: boolean;
+  /** Who may come in, on routes of session pools; undefined: whoever the backend takes. */
+  readonly auth: AuthConfig | undefined;
   readonly limits: RouteLimits;
+}
+
+export interface AuthConfig {
+  readonly jwt: JwtConfig;
+}
+
+/** A JWT in the client's `hello`, or in a plain client's Authorization header; its `sub` is the principal. */
+export interface JwtConfig {
+  /** A shared secret (HS…), or a public key in PEM (RS…, PS…, ES…, EdDSA). */
+  readonly key:
+    { readonly type: 'secret'; readonly secret: string } | { readonly type: 'publicKey'; readonly pem: string };
+  /** Never empty: an algorithm that the token chooses is no check. */
+  readonly algorithms: readonly string[];
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
 }
 
 /** All given conditions must hold. */
@@ -111,7 +128,8 @@ export interface RouteLimits {
 
 export interface PoolConfig {
   readonly name: string;
-  readonly kind: 'relay';
+  /** For pools whose backends speak the trunk protocol; undefined: they are relayed to as they are. */
+  readonly session: SessionPoolConfig | undefined;
   readonly backends: BackendsConfig;
   readonly balance: BalanceStrategy;
   readonly sticky: StickyConfig | undefined;
@@ -127,6 +145,19 @@ export interface PoolConfig {
   readonly timeouts: PoolTimeouts;
   /** Further backends tried when one cannot be connected, before the client is answered. */
   readonly retries: number;
+}
+
+export interface SessionPoolConfig {
+  /** Where the backend's SDK takes trunks: `/.holdfast/trunk`. */
+  readonly trunkPath: string;
+  /** rehome: the client's connection stays and another backend gets the session. close: it is closed with 1012. */
+  readonly onBackendLoss: 'rehome' | 'close';
+  /** How long a session outlives its client's connection. */
+  readonly resumeWindowMs: number;
+  /** A client hears something at least this often. */
+  readonly heartbeatMs: number;
+  /** Largest number of sessions that are handed over at once when a backend drains. */
+  readonly maxHandoffs: number;
 }
 
 export type BalanceStrategy = 'round-robin' | 'least-connections' | 'two-choices' | 'source-hash' | 'consistent-hash';

@@ -3,7 +3,7 @@
  * what a reload replaces (routes, trust), so that a request sees one configuration from start to end.
  */
 import type { Logger } from 'pino';
-import type { WorkerConfig } from './config.js';
+import type { RouteConfig, WorkerConfig } from './config.js';
 import type { DownstreamRequest } from './listener/downstream-request.js';
 import type { HttpExchange } from './listener/http-exchange.js';
 import type { ListenerHandler } from './listener/listener.js';
@@ -12,8 +12,10 @@ import type { UpgradeExchange } from './listener/upgrade-exchange.js';
 import { AccessRecord, NOTHING_PASSED } from './observe/access-log.js';
 import { ownAnswer, type OwnStatus } from './relay/answers.js';
 import { HttpRelay } from './relay/http-relay.js';
-import type { RelayDeps } from './relay/relay-deps.js';
+import type { Incoming, RelayDeps } from './relay/relay-deps.js';
 import { WebSocketRelay } from './relay/websocket-relay.js';
+import { SessionEntrance } from './session/entrance.js';
+import type { Sessions } from './session/sessions.js';
 import { requestIdOf } from './routing/request-id.js';
 import { Router } from './routing/router.js';
 import { ProxyTrust, type ClientInfo } from './routing/trust.js';
@@ -26,8 +28,12 @@ interface Identified {
   readonly record: AccessRecord;
 }
 
+export interface FrontDoorDeps extends RelayDeps {
+  readonly sessions: Sessions;
+}
+
 export class FrontDoor implements ListenerHandler {
-  readonly #deps: RelayDeps;
+  readonly #deps: FrontDoorDeps;
   readonly #log: Logger;
   #router: Router;
   #trust: ProxyTrust;
@@ -35,7 +41,7 @@ export class FrontDoor implements ListenerHandler {
   #isDraining = false;
   #handshakes = 0;
 
-  constructor(deps: RelayDeps, config: WorkerConfig, log: Logger) {
+  constructor(deps: FrontDoorDeps, config: WorkerConfig, log: Logger) {
     this.#deps = deps;
     this.#log = log;
     this.#router = new Router(config.routes);
@@ -98,12 +104,18 @@ export class FrontDoor implements ListenerHandler {
     record.route = route.name;
     record.pool = route.pool;
     this.#handshakes += 1;
-    new WebSocketRelay(this.#deps, exchange, { client, record, pool }, route)
-      .run()
+    this.#enter(exchange, { client, record, pool }, route)
       .catch((error: unknown) => this.#failed(error, exchange))
       .finally(() => {
         this.#handshakes -= 1;
       });
+  }
+
+  /** Never before the pool: routes and pools are replaced together. */
+  #enter(exchange: UpgradeExchange, incoming: Incoming, route: RouteConfig): Promise<void> {
+    const pool = incoming.pool.session && this.#deps.pools.get(route.pool);
+    if (pool === undefined) return new WebSocketRelay(this.#deps, exchange, incoming, route).run();
+    return new SessionEntrance(this.#deps, exchange, incoming, route).run(pool);
   }
 
   onBadUpgrade(exchange: HttpExchange, reason: 'version' | 'key' | 'body'): void {

@@ -2,6 +2,7 @@
  * Entry of a worker process, forked by the supervisor: wires the IPC channel to a Worker. A worker without its
  * supervisor has nobody to tell it who is healthy or to replace it, so it ends with it.
  */
+import { hostname } from 'node:os';
 import { pino, type Logger } from 'pino';
 import type { ToWorker } from './control/messages.js';
 import { SupervisorChannel } from './control/supervisor-channel.js';
@@ -41,6 +42,8 @@ async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<vo
       return worker?.sayPong(message.id);
     case 'collectMetrics':
       return worker?.sendMetrics(message.id);
+    case 'askSessions':
+      return worker?.answerAboutSessions(message);
     case 'drain':
       return stop(message.deadlineMs);
   }
@@ -49,7 +52,7 @@ async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<vo
 async function start(message: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   log = createLog(message.config.logs.level, message.workerId);
   try {
-    worker = new Worker(message, { channel, log, random: Math.random });
+    worker = new Worker(message, { channel, log, balancer: `${hostname()}:${process.ppid}`, random: Math.random });
     channel.send({ type: 'listening', ports: await worker.listen() });
   } catch (error) {
     channel.send({ type: 'failed', error: error instanceof Error ? error.message : String(error) });

@@ -2,6 +2,7 @@
  * A worker: builds the parts of the data plane from its configuration, keeps the supervisor informed, and stops them
  * in order. Read this first.
  */
+import { randomBytes } from 'node:crypto';
 import { createSharedState, type SharedState } from '@holdfast/state';
 import type { Logger } from 'pino';
 import { AddressSlots } from './admission/address-slots.js';
@@ -21,10 +22,15 @@ import { HttpUpstreams } from './relay/http-upstreams.js';
 import { KeepAlive } from './relay/keep-alive.js';
 import type { RelayDeps } from './relay/relay-deps.js';
 import type { RelayLink } from './relay/relay-link.js';
+import { answerAboutSessions } from './session/reports.js';
+import { type SessionSettings, Sessions } from './session/sessions.js';
+import { dialWebSocket } from './trunk/ws-transport.js';
 
 export interface WorkerDeps {
   readonly channel: SupervisorChannel;
   readonly log: Logger;
+  /** Names this machine: the same for all its workers. */
+  readonly balancer: string;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -47,6 +53,7 @@ export class Worker {
   readonly #upstreams = new HttpUpstreams();
   readonly #affinity: Affinity;
   readonly #metrics: WorkerMetrics;
+  readonly #sessions: Sessions;
   readonly #door: FrontDoor;
   readonly #listeners: readonly Listener[];
   readonly #reportTimer: NodeJS.Timeout;
@@ -67,12 +74,15 @@ export class Worker {
     this.#metrics = createWorkerMetrics({
       workerId: start.workerId,
       traffic: this.#traffic,
+      isMember: (pool, backend) => this.#pools.get(pool)?.find(backend) !== undefined,
       bufferedBytes: () => this.#bufferedBytes(),
       isStateOk: () => this.#state.health.status === 'ok',
       underflows: () => this.#pools.underflows,
+      sessions: () => this.#sessions,
     });
     this.#state.onCall = this.#metrics.onStateCall;
-    this.#door = new FrontDoor(this.#relayDeps(), config, deps.log);
+    this.#sessions = this.#createSessions();
+    this.#door = new FrontDoor({ ...this.#relayDeps(), sessions: this.#sessions }, config, deps.log);
     this.#listeners = config.listen.map((listen) => new Listener(listen, this.#door));
     this.#setBounds();
     this.#reportTimer = setInterval(() => this.#report(), REPORT_EVERY_MS);
@@ -90,6 +100,7 @@ export class Worker {
     this.#config = config;
     this.#pools.update(config.pools, pools);
     this.#affinity.signer = createCookieSigner(config.secrets);
+    this.#sessions.update(this.#sessionSettings());
     this.#door.reload(config);
     this.#setBounds();
     this.#retainUpstreams(pools);
@@ -98,6 +109,7 @@ export class Worker {
 
   updatePools(pools: PoolsSnapshot): void {
     this.#pools.update(this.#config.pools, pools);
+    this.#sessions.update(this.#sessionSettings());
     this.#retainUpstreams(pools);
   }
 
@@ -115,17 +127,25 @@ export class Worker {
     this.#deps.channel.send({ type: 'metrics', id, metrics: await this.#metrics.collect() });
   }
 
+  answerAboutSessions({ id, question }: ToWorkerOf<'askSessions'>): void {
+    this.#deps.channel.send({ type: 'sessions', id, ...answerAboutSessions(this.#sessions, question) });
+  }
+
   /** Stops taking connections, ends the open ones, and lets go of everything. */
   async stop(deadlineMs: number): Promise<{ readonly closed: number; readonly cut: number }> {
     for (const listener of this.#listeners) listener.stopListening();
     this.#door.drain();
-    const report = await drain(this.#links, () => this.#pending(), deadlineMs);
+    const reports = await Promise.all([
+      drain(this.#links, () => this.#pending(), deadlineMs),
+      this.#sessions.drain(deadlineMs),
+    ]);
     clearInterval(this.#reportTimer);
     this.#keepAlive.stop();
+    this.#sessions.close();
     for (const listener of this.#listeners) listener.close();
     await this.#upstreams.close();
     await this.#state.close();
-    return report;
+    return { closed: reports[0].closed + reports[1].closed, cut: reports[0].cut + reports[1].cut };
   }
 
   /** The first clients should find the map that the other balancers know; they are not kept waiting for it. */
@@ -152,6 +172,28 @@ export class Worker {
     };
   }
 
+  #createSessions(): Sessions {
+    const { log, random, balancer } = this.#deps;
+    const given = {
+      state: this.#state,
+      dial: dialWebSocket,
+      traffic: this.#traffic,
+      balancer,
+      log,
+      random,
+      randomBytes,
+    };
+    const sessions = new Sessions(given, this.#sessionSettings());
+    sessions.stats.rehomeTimes = this.#metrics.rehomeTimes;
+    return sessions;
+  }
+
+  #sessionSettings(): SessionSettings {
+    const { routes, secrets } = this.#config;
+    const maxMessageBytes = Math.max(1, ...routes.map(({ limits }) => limits.messageBytes));
+    return { pools: this.#pools.all, secrets, maxMessageBytes };
+  }
+
   #setBounds(): void {
     const bounds = socketBounds(this.#config);
     for (const listener of this.#listeners) listener.setBounds(bounds);
@@ -174,10 +216,13 @@ export class Worker {
   #bufferedBytes(): { readonly down: number; readonly up: number } {
     let down = 0;
     let up = 0;
-    for (const { bufferedBytes } of this.#links) {
-      down += bufferedBytes.down;
-      up += bufferedBytes.up;
+    for (const connections of [this.#links, this.#sessions.all]) {
+      for (const { bufferedBytes } of connections) {
+        down += bufferedBytes.down;
+        up += bufferedBytes.up;
+      }
     }
+    for (const { trunk } of this.#sessions.links) up += trunk?.bufferedBytes ?? 0;
     return { down, up };
   }
 

@@ -10,6 +10,22 @@ import type { AdminControl } from './control.js';
 import { type AdminServer, startAdminServer } from './server.js';
 
 const log = pino({ level: 'silent' });
+const SESSION = {
+  id: 'abc',
+  pool: 'chat',
+  route: 'chat',
+  backend: 'b1',
+  state: 'live',
+  kind: 'sdk' as const,
+  address: '192.0.2.1',
+  generation: 1,
+  connectedMs: 5,
+  isResumed: false,
+  rehomes: 0,
+  messagesUp: 0,
+  messagesDown: 0,
+  worker: 1,
+};
 const identity = { version: '1.2.3', file: 'holdfast.yaml' };
 const servers: AdminServer[] = [];
 
@@ -107,6 +123,47 @@ describe('PUT /v1/backends/:id', () => {
       },
     });
     expect(await put('/v1/backends/a?pool=no', '{"weight":1}')).toMatchObject({ status: 404 });
+  });
+});
+
+describe('/v1/sessions', () => {
+  it('lists those that are connected, as many as asked for', async () => {
+    const { get, asked } = await open();
+    expect(await get('/v1/sessions')).toMatchObject({
+      status: 200,
+      body: { count: 1, sessions: [SESSION], unanswered: 0 },
+    });
+    await get('/v1/sessions?pool=chat&limit=5');
+    expect(asked).toEqual([
+      { what: 'list', limit: 100 },
+      { what: 'list', pool: 'chat', limit: 5 },
+    ]);
+  });
+
+  it.each(['limit=0', 'limit=1001', 'limit=many', 'pool=a&pool=b'])('refuses ?%s', async (query) => {
+    const { get, asked } = await open();
+    expect(await get(`/v1/sessions?${query}`)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'INVALID_QUERY' } },
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it('shows one, and closes it', async () => {
+    const { get, remove, asked } = await open();
+    expect(await get('/v1/sessions/abc')).toEqual({ status: 200, body: SESSION });
+    expect(await remove('/v1/sessions/abc')).toEqual({ status: 200, body: { closed: SESSION } });
+    expect(asked).toEqual([
+      { what: 'find', sessionId: 'abc' },
+      { what: 'close', sessionId: 'abc' },
+    ]);
+  });
+
+  it('knows none that is elsewhere', async () => {
+    const { get, remove } = await open();
+    const unknown = { status: 404, body: { error: { code: 'SESSION_UNKNOWN' } } };
+    expect(await get('/v1/sessions/x')).toMatchObject(unknown);
+    expect(await remove('/v1/sessions/x')).toMatchObject(unknown);
   });
 });
 
@@ -224,9 +281,11 @@ interface OpenAdmin {
   readonly url: string;
   readonly changes: unknown[];
   readonly drains: string[];
+  readonly asked: unknown[];
   readonly get: (path: string) => Promise<Answer>;
   readonly put: (path: string, body: string) => Promise<Answer>;
   readonly post: (path: string) => Promise<Answer>;
+  readonly remove: (path: string) => Promise<Answer>;
 }
 
 function sendRaw(port: number, text: string): Promise<string> {
@@ -255,14 +314,17 @@ async function open(script: Script = {}): Promise<OpenAdmin> {
     url,
     changes: parts.changes,
     drains: parts.drains,
+    asked: parts.asked,
+    remove: (path) => ask(path, { method: 'DELETE' }),
     get: (path) => ask(path, {}),
     put: (path, body) => ask(path, { method: 'PUT', body }),
     post: (path) => ask(path, { method: 'POST' }),
   };
 }
 
-function control(script: Script): { control: AdminControl; changes: unknown[]; drains: string[] } {
+function control(script: Script): Pick<OpenAdmin, 'changes' | 'drains' | 'asked'> & { control: AdminControl } {
   const changes: unknown[] = [];
+  const asked: unknown[] = [];
   const drains: string[] = [];
   const directory = new StillDirectory();
   const admin: AdminControl = {
@@ -274,6 +336,11 @@ function control(script: Script): { control: AdminControl; changes: unknown[]; d
     reload: () => Promise.resolve(script.reload),
     drain: (why) => void drains.push(why),
     metrics: script.metrics ?? (() => Promise.resolve('')),
+    sessions: (question) => {
+      asked.push(question);
+      const isThere = question.what === 'list' || question.sessionId === SESSION.id;
+      return Promise.resolve({ count: isThere ? 1 : 0, sessions: isThere ? [SESSION] : [], unanswered: 0 });
+    },
   };
-  return { control: admin, changes, drains };
+  return { control: admin, changes, drains, asked };
 }

@@ -2,9 +2,11 @@
  * What the admin API needs of the rest: to ask and to be answered. Narrow, so that the routes can be tested on a real
  * socket without a fleet behind them.
  */
+import type { SessionQuestion } from '@holdfast/worker';
 import type { OverrideResult } from '../pools/directory.js';
 import type { OverrideChange } from '../pools/override.js';
 import type { ReloadResult } from '../supervisor/reload.js';
+import type { SessionsFound } from '../supervisor/session-questions.js';
 import type { SupervisorReport } from '../supervisor/report.js';
 
 export interface AdminControl {
@@ -13,6 +15,7 @@ export interface AdminControl {
   /** undefined: not while this balancer stops. */
   reload(): Promise<ReloadResult | undefined>;
   drain(why: string): void;
+  sessions(question: SessionQuestion): Promise<SessionsFound>;
   /** The text for Prometheus. */
   metrics(): Promise<string>;
 }

@@ -3,6 +3,9 @@
  * a sum over the workers that answer would drop, and Prometheus would take the drop for a restart and count everything
  * again. So the last known counters and histograms of a silent worker stand in for it, and those of a dead one are
  * added up and kept. What a worker counted after it was last asked is lost: it is asked every few seconds for that reason.
+ *
+ * A worker that forgets a series (its backend left long ago) is as one that died, for that series: what it had counted is
+ * kept as long as another one still tells it. When the last one forgets it, all of it goes: a series that ends is no drop.
  */
 import type { MetricJson, MetricValue } from './metric-json.js';
 
@@ -30,7 +33,9 @@ export class CounterMemory {
 
   /** What a live worker just told. */
   remember(workerId: number, metrics: readonly MetricJson[]): void {
+    const before = this.lastKnown(workerId);
     this.#lastKnown.set(workerId, metrics.filter(onlyGrows));
+    this.#onForgotten(workerId, before);
   }
 
   /** Stands in for a live worker that does not answer. */
@@ -49,14 +54,32 @@ export class CounterMemory {
     return [...this.#departed.values()].map(({ metric, values }) => ({ ...metric, values: [...values.values()] }));
   }
 
+  #onForgotten(workerId: number, before: readonly MetricJson[]): void {
+    const told = seriesOf(this.lastKnown(workerId));
+    let others: ReadonlySet<string> | undefined;
+    for (const metric of before) {
+      const forgotten = metric.values.filter((value) => !told.has(seriesKey(value, metric.name)));
+      if (forgotten.length === 0) continue;
+      others ??= seriesOf([...this.#lastKnown.values()].flat());
+      const known = others;
+      this.#add({ ...metric, values: forgotten.filter((value) => known.has(seriesKey(value, metric.name))) });
+      this.#drop({ ...metric, values: forgotten.filter((value) => !known.has(seriesKey(value, metric.name))) });
+    }
+  }
+
   #add(metric: MetricJson): void {
     const sum = this.#departed.get(metric.name) ?? { metric, values: new Map<string, MetricValue>() };
     this.#departed.set(metric.name, sum);
     for (const value of metric.values) this.#addValue(sum, value);
   }
 
-  #addValue({ values }: Sum, value: MetricValue): void {
-    const key = seriesKey(value);
+  #drop({ name, values }: MetricJson): void {
+    const sum = this.#departed.get(name);
+    for (const value of values) if (sum?.values.delete(seriesKey(value, name)) === true) this.#series -= 1;
+  }
+
+  #addValue({ metric, values }: Sum, value: MetricValue): void {
+    const key = seriesKey(value, metric.name);
     const known = values.get(key);
     if (known === undefined && this.#series >= this.#maxSeries) return;
     if (known === undefined) this.#series += 1;
@@ -68,6 +91,10 @@ function onlyGrows({ type, aggregator }: MetricJson): boolean {
   return (type === 'counter' || type === 'histogram') && aggregator === 'sum';
 }
 
-function seriesKey({ metricName, labels }: MetricValue): string {
-  return JSON.stringify([metricName, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+function seriesOf(metrics: readonly MetricJson[]): ReadonlySet<string> {
+  return new Set(metrics.flatMap(({ name, values }) => values.map((value) => seriesKey(value, name))));
+}
+
+function seriesKey({ metricName, labels }: MetricValue, name: string): string {
+  return JSON.stringify([metricName ?? name, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
 }

@@ -38,6 +38,24 @@ describe('metrics of workers', () => {
     expect(lines(text, 'holdfast_open')).toEqual(['holdfast_open{worker="1"} 10', 'holdfast_open{worker="2"} 4']);
   });
 
+  it('do not fall when a worker forgets a series that another still tells, and end with the last one', async () => {
+    const { metrics, workers } = stage(3);
+    const totalAfterRender = async (): Promise<readonly string[]> =>
+      lines(await metrics.render(), 'holdfast_connections_total');
+    workers.forEach((worker) => worker.count(1));
+    await metrics.render();
+    workers[2] = new ScriptedWorker(3);
+    metrics.onWorkerGone(3);
+    workers[0]!.forget();
+    expect(await totalAfterRender()).toEqual(['holdfast_connections_total{route="web"} 3']);
+    workers[0]!.count(10);
+    expect(await totalAfterRender()).toEqual(['holdfast_connections_total{route="web"} 13']);
+    for (const worker of workers) worker.forget();
+    expect(await totalAfterRender()).toEqual([]);
+    workers[1]!.count(1);
+    expect(await totalAfterRender()).toEqual(['holdfast_connections_total{route="web"} 1']);
+  });
+
   it('leave out a worker that does not answer, but not what it had counted', async () => {
     const { metrics, workers } = stage(2);
     workers[0]!.count(3);
@@ -127,6 +145,10 @@ class ScriptedWorker {
     this.#total.inc({ route: 'web' }, times);
     this.#open.inc({ worker: String(this.id) }, times);
     for (let n = 0; n < times; n += 1) this.#took.observe({ route: 'web' }, 0.5);
+  }
+
+  forget(): void {
+    this.#total.reset();
   }
 
   async metrics(): Promise<object[] | undefined> {

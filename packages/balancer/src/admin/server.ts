@@ -13,6 +13,7 @@ import { actionRoutes } from './routes/actions.js';
 import { backendRoutes } from './routes/backends.js';
 import { metricsRoute } from './routes/metrics.js';
 import { probeRoutes } from './routes/probes.js';
+import { sessionRoutes } from './routes/sessions.js';
 import { statusRoute } from './routes/status.js';
 
 export interface AdminServerDeps {
@@ -66,12 +67,13 @@ function createApp({ token }: AdminConfig, { control, identity, log }: AdminServ
   metricsRoute(app, control);
   statusRoute(app, control, identity);
   backendRoutes(app, control);
+  sessionRoutes(app, control);
   actionRoutes(app, control);
   return app;
 }
 
 const KNOWN_ROUTES =
-  'GET /healthz, /readyz, /metrics, /v1/status, /v1/backends, PUT /v1/backends/:id, POST /v1/reload, /v1/drain';
+  'GET /healthz, /readyz, /metrics, /v1/status, /v1/backends, /v1/sessions, GET and DELETE /v1/sessions/:id, PUT /v1/backends/:id, POST /v1/reload, /v1/drain';
 
 /** Whatever a body is called, it is read as JSON: `curl -d` sends a form's content type. An empty one is none. */
 function acceptAnyContentType(app: FastifyInstance): void {

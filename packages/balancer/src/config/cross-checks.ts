@@ -4,6 +4,7 @@
  * their mistakes also in a file that has others; what they do not recognise they leave to the schema.
  */
 import { formatAddress, isLoopback, parseAddress, parseBackendUrl } from './formats.js';
+import { checkKinds } from './kind-checks.js';
 import { quote } from './mistake.js';
 import { nearest } from './nearest.js';
 import { formatPath } from './positions.js';
@@ -21,6 +22,7 @@ export function crossCheck(root: unknown): Finding[] {
     ...backendIds(root),
     ...addresses(root),
     ...adminToken(root),
+    ...checkKinds(root),
   ];
 }
 

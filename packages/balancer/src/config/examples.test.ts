@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { configOf } from './testing/files.js';
 
-/** The documented example, without what a later version brings. */
+/** The documented example, with everything else that a file may say. */
 const EXAMPLE = `
 listen:
   - address: 0.0.0.0:8080
@@ -17,16 +17,23 @@ routes:
     pool: chat
     origins: [https://example.com]
     compression: true
+    auth: { jwt: { secret: "\${JWT_SECRET:-the secret of an issuer}", algorithms: [HS256, HS512], issuer: me, audience: chat } }
     limits: { messageBytes: 1MiB, messagesPerSecond: 100, connectionsPerAddress: 200, idle: 120s, lifetime: 0, buffer: 64KiB }
   - match: { path: / }
     pool: web
     rewrite: { stripPrefix: /app, replacePrefix: /v2/, host: app.internal }
 pools:
   chat:
+    kind: session
     backends: [ http://127.0.0.1:3001, { url: http://127.0.0.1:3002, weight: 2, id: b2 } ]
     balance: least-connections
     health: false
     outlier: false
+    onBackendLoss: close
+    resumeWindow: 5m
+    heartbeat: 25s
+    trunkPath: /trunk
+    maxHandoffs: 10
   web:
     kind: relay
     backends: { dns: web.internal, port: 3000, refresh: 10s }
@@ -64,11 +71,26 @@ describe('the documented example', () => {
         },
         origins: ['https://example.com'],
         compression: true,
+        auth: {
+          jwt: {
+            key: { type: 'secret', secret: 'the secret of an issuer' },
+            algorithms: ['HS256', 'HS512'],
+            issuer: 'me',
+            audience: 'chat',
+          },
+        },
         limits: { messagesPerSecond: 100, connectionsPerAddress: 200, bufferBytes: 65_536 },
       },
       { name: 'web', rewrite: { stripPrefix: '/app', replacePrefix: '/v2', host: 'app.internal' } },
     ]);
     expect(config.worker.pools['chat']).toMatchObject({
+      session: {
+        onBackendLoss: 'close',
+        resumeWindowMs: 300_000,
+        heartbeatMs: 25_000,
+        trunkPath: '/trunk',
+        maxHandoffs: 10,
+      },
       backends: {
         type: 'static',
         backends: [
@@ -81,6 +103,7 @@ describe('the documented example', () => {
       outlier: { consecutiveFailures: 0 },
     });
     expect(config.worker.pools['web']).toMatchObject({
+      session: undefined,
       backends: { type: 'dns', record: 'dns', name: 'web.internal', scheme: 'http', port: 3000, refreshMs: 10_000 },
       sticky: { by: 'query', name: 'sid', ttlMs: 3_600_000 },
       health: { type: 'websocket' },
@@ -90,12 +113,13 @@ describe('the documented example', () => {
     });
   });
 
-  it.each([
-    ['redis://host:6379', { engine: 'redis', url: 'redis://host:6379', prefix: 'holdfast:', commandTimeoutMs: 1000 }],
-    ['rediss://host', { engine: 'redis', url: 'rediss://host', prefix: 'holdfast:', commandTimeoutMs: 1000 }],
-  ])('takes the state from a variable: %s', async (STATE, state) => {
-    expect((await configOf(EXAMPLE, { ...env, STATE })).worker.state).toEqual(state);
-  });
+  it.each(['redis://host:6379', 'rediss://host', 'redis+sentinel://a,b:1/main', 'rediss+cluster://a,b:1'])(
+    'takes the state from a variable: %s',
+    async (url) => {
+      const state = { engine: 'redis', url, prefix: 'holdfast:', commandTimeoutMs: 1000 };
+      expect((await configOf(EXAMPLE, { ...env, STATE: url })).worker.state).toEqual(state);
+    },
+  );
 
   it('takes numbers and booleans from variables', async () => {
     const config = await configOf(EXAMPLE, { ...env, WORKERS: '7', ACCESS: 'true' });
@@ -138,6 +162,23 @@ describe('other forms', () => {
 
   it('switches health checks off with a variable', async () => {
     expect((await configOf(withPool('health: "${H:-false}"'))).worker.pools['p']?.health).toBeUndefined();
+  });
+
+  it('fills the defaults of a session pool', async () => {
+    const config = await configOf(withPool('kind: session', 'secret: 0123456789abcdef'));
+    expect(config.worker.pools['p']?.session).toEqual({
+      trunkPath: '/.holdfast/trunk',
+      onBackendLoss: 'rehome',
+      resumeWindowMs: 120_000,
+      heartbeatMs: 15_000,
+      maxHandoffs: 100,
+    });
+  });
+
+  it('takes the kind of a pool from a variable', async () => {
+    const text = withPool('kind: "${KIND:-relay}"', 'secret: 0123456789abcdef');
+    expect((await configOf(text)).worker.pools['p']?.session).toBeUndefined();
+    expect((await configOf(text, { KIND: 'session' })).worker.pools['p']?.session).toBeDefined();
   });
 
   it('takes several secrets', async () => {

@@ -116,7 +116,11 @@ describe('parseRedisUrl', () => {
   table(formats.parseRedisUrl, [
     ['redis://h:6379', 'redis://h:6379'],
     ['rediss://u:p@h/3', 'rediss://u:p@h/3'],
-    ...['redis://', 'redis:h', 'redis+sentinel://h', 'http://h', 'redis://h/x'].map((bad) => [bad, undefined] as const),
+    ['redis+sentinel://h,i:1/main/3', 'redis+sentinel://h,i:1/main/3'],
+    ['rediss+cluster://u:p@h,i:1', 'rediss+cluster://u:p@h,i:1'],
+    ...['redis://', 'redis:h', 'redis+sentinel://h', 'redis+cluster://h/1', 'http://h', 'redis://h/x'].map(
+      (bad) => [bad, undefined] as const,
+    ),
   ]);
 });
 

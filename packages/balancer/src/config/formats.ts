@@ -4,6 +4,7 @@
  * where the schema uses it. Pure, and shared by the schema and the checks across keys.
  */
 import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { isRedisUrl } from '@holdfast/state';
 
 export interface Address {
   readonly host: string;
@@ -112,11 +113,9 @@ export function parseBackendUrl(text: string): { url: string; id: string } | und
   return { url: `${scheme}://${url.host}`, id: `${url.hostname}:${url.port || DEFAULT_PORTS[scheme]}` };
 }
 
-/** `redis://` or `rediss://`, with a host and at most a database number. */
+/** One server, a master behind sentinels, or a Cluster: whatever the state package can reach. */
 export function parseRedisUrl(text: string): string | undefined {
-  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  return url.hostname !== '' && /^(?:\/\d{0,4})?$/.test(url.pathname) ? text : undefined;
+  return isRedisUrl(text) ? text : undefined;
 }
 
 /** `204` or `200-399`. */

@@ -34,6 +34,7 @@ describe('loadConfig', () => {
             rewrite: { stripPrefix: undefined, replacePrefix: undefined, host: undefined },
             origins: undefined,
             compression: false,
+            auth: undefined,
             limits: {
               messageBytes: 1_048_576,
               messagesPerSecond: 0,
@@ -47,7 +48,7 @@ describe('loadConfig', () => {
         pools: {
           web: {
             name: 'web',
-            kind: 'relay',
+            session: undefined,
             backends: { type: 'static', backends: [{ id: '127.0.0.1:3000', url: 'http://127.0.0.1:3000', weight: 1 }] },
             balance: 'two-choices',
             sticky: undefined,

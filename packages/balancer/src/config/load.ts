@@ -10,11 +10,13 @@ import { dirname, resolve } from 'node:path';
 import { crossCheck } from './cross-checks.js';
 import { type ReadDocument, readDocument } from './document.js';
 import { expectedOf, toFindings, type SchemaFinding } from './issues.js';
+import { readJwtKeys } from './jwt-keys.js';
 import { toMistakes } from './mistake.js';
+import { codeOf } from './pem-files.js';
 import { formatPath, pathKey } from './positions.js';
 import { resolveConfig } from './resolve.js';
 import { configSchema, type ParsedConfig } from './schema.js';
-import { checkTlsFiles, codeOf } from './tls-files.js';
+import { checkTlsFiles } from './tls-files.js';
 import type { Finding, LoadResult, Mistake } from './types.js';
 import { replaceAt, valueAt } from './view.js';
 import { concernsOf } from './warnings.js';
@@ -42,15 +44,18 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv, options: 
   if (document.value === undefined && document.findings.length > 0) return failed(file, document, document.findings);
   const folder = dirname(resolve(file));
   const { parsed, findings } = parse(document);
+  const jwtKeys = await readJwtKeys(document, folder);
   const all = [
     ...document.findings,
     ...findings,
     ...crossCheck(document.value),
     ...(await checkTlsFiles(document.value, folder)),
+    ...jwtKeys.findings,
   ];
   if (parsed === undefined || all.length > 0) return failed(file, document, all);
   const madeUpSecret = options.madeUpSecret ?? randomBytes(32).toString('base64url');
-  const config = resolveConfig(parsed, { folder, cores: availableParallelism(), madeUpSecret });
+  const surroundings = { folder, cores: availableParallelism(), madeUpSecret, jwtKeys: jwtKeys.byRoute };
+  const config = resolveConfig(parsed, surroundings);
   return { ok: true, config, warnings: warningsOf(file, document, parsed) };
 }
 

@@ -34,7 +34,8 @@ function file({
 }
 
 const URL_EXPECTED = 'expected the origin of a backend (http, https, ws or wss, no path) such as http://127.0.0.1:3000';
-const NO_SENTINEL = 'redis://host:6379 or rediss://host:6379 (Sentinel and Cluster are not in this version)';
+const REDIS_URL =
+  'redis://host:6379, redis+sentinel://host:26379/master-name or redis+cluster://host:6379 (rediss for TLS)';
 const DURATION = 'a duration with its unit (250ms, 30s, 5m, 1h, 1d)';
 
 const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly string[]])[] = [
@@ -42,7 +43,7 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
     'an unknown key',
     { pool: 'bakends: 1' },
     [
-      '8:5: pools.web.bakends: expected one of kind, backends, balance, sticky, health, outlier, slowStart, panicThreshold, timeouts, retries, got "bakends" (did you mean "backends"?)',
+      '8:5: pools.web.bakends: expected one of kind, backends, balance, sticky, health, outlier, slowStart, panicThreshold, timeouts, retries, onBackendLoss, resumeWindow, heartbeat, trunkPath, maxHandoffs, got "bakends" (did you mean "backends"?)',
     ],
   ],
   [
@@ -54,8 +55,10 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
   ],
   [
     'a key of a later version',
-    { route: '{ pool: web, auth: { jwt: {} } }' },
-    ['4:18: routes[0].auth: expected one of name, match, pool, rewrite, origins, compression, limits, got "auth"'],
+    { top: 'advertise: wss://lb-1.example.com' },
+    [
+      '8:1: advertise: expected one of $schema, listen, admin, workers, state, secret, trustedProxies, drain, logs, routes, pools, got "advertise"',
+    ],
   ],
   [
     'a missing key',
@@ -125,9 +128,9 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
   ],
   ['too many workers', { top: 'workers: 257' }, ['8:10: workers: expected a whole number from 1 to 256, got 257']],
   [
-    'session pools',
-    { pool: 'kind: session' },
-    ['8:11: pools.web.kind: expected relay (session pools are not in this version), got "session"'],
+    'a kind of pool',
+    { pool: 'kind: sesion' },
+    ['8:11: pools.web.kind: expected one of relay, session, got "sesion" (did you mean "session"?)'],
   ],
   [
     'an address',
@@ -272,14 +275,14 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
     ['2:29: secret[1]: expected a secret of at least 16 characters, got a text of 1 characters'],
   ],
   [
-    'Sentinel, without showing its password',
+    'a Sentinel without a master, and without showing its password',
     { top: 'state: redis+sentinel://u:pw@h' },
-    [`8:8: state: expected embedded, or ${NO_SENTINEL}, got "redis+sentinel://…@h"`],
+    [`8:8: state: expected embedded, or ${REDIS_URL}, got "redis+sentinel://…@h"`],
   ],
   [
-    'Cluster',
-    { top: 'state: { url: "redis+cluster://h" }' },
-    [`8:15: state.url: expected ${NO_SENTINEL}, got "redis+cluster://h"`],
+    'a Cluster with a database',
+    { top: 'state: { url: "redis+cluster://h/1" }' },
+    [`8:15: state.url: expected ${REDIS_URL}, got "redis+cluster://h/1"`],
   ],
   [
     'an unset variable',

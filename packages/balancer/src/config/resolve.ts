@@ -1,10 +1,13 @@
 /**
  * From a parsed file to the configuration that processes run on: what depends on the machine (cores), on the place
- * of the file (relative paths) or on other entries (names of routes) is settled here. Pure: all three are given.
+ * of the file (relative paths), on other files (keys) or on other entries (names of routes) is settled here. Pure:
+ * all of them are given.
  */
-import type { ListenConfig, PoolConfig, RouteConfig, TlsConfig } from '@holdfast/worker';
+import type { AuthConfig, ListenConfig, PoolConfig, TlsConfig } from '@holdfast/worker';
 import { resolve } from 'node:path';
+import type { JwtKey } from './jwt-keys.js';
 import type { ParsedConfig } from './schema.js';
+import type { ParsedAuth } from './schema-auth.js';
 import type { ParsedPool } from './schema-pool.js';
 import type { ParsedRoute } from './schema-route.js';
 import type { BalancerConfig } from './types.js';
@@ -15,18 +18,24 @@ export interface Surroundings {
   readonly cores: number;
   /** Stands in for an absent `secret`. */
   readonly madeUpSecret: string;
+  /** By index of the route: one for each that has `auth`. */
+  readonly jwtKeys: ReadonlyMap<number, JwtKey>;
 }
 
 /** As many as `workers` may say: `auto` on a larger machine stays within it. */
 const MAX_WORKERS = 256;
 
-export function resolveConfig(parsed: ParsedConfig, { folder, cores, madeUpSecret }: Surroundings): BalancerConfig {
+export function resolveConfig(parsed: ParsedConfig, surroundings: Surroundings): BalancerConfig {
+  const { folder, cores, madeUpSecret, jwtKeys } = surroundings;
   return {
     worker: {
       listen: parsed.listen.map((listener) => resolveListener(listener, folder)),
       secrets: parsed.secrets ?? [madeUpSecret],
       trustedProxies: parsed.trustedProxies,
-      routes: nameRoutes(parsed.routes),
+      routes: nameRoutes(parsed.routes).map((route, index) => ({
+        ...route,
+        auth: resolveAuth(route.auth, jwtKeys.get(index)),
+      })),
       pools: namePools(parsed.pools),
       state: parsed.state,
       logs: parsed.logs,
@@ -51,7 +60,7 @@ function resolveTls({ names, ...own }: TlsConfig, folder: string): TlsConfig {
 }
 
 /** `chat`, `chat-2`, …: never a name that another route was given in the file. */
-function nameRoutes(routes: readonly ParsedRoute[]): RouteConfig[] {
+function nameRoutes(routes: readonly ParsedRoute[]): (ParsedRoute & { readonly name: string })[] {
   const taken = new Set(routes.map((route) => route.name));
   return routes.map((route) => {
     if (route.name !== undefined) return { ...route, name: route.name };
@@ -60,6 +69,14 @@ function nameRoutes(routes: readonly ParsedRoute[]): RouteConfig[] {
     taken.add(name);
     return { ...route, name };
   });
+}
+
+function resolveAuth(auth: ParsedAuth | undefined, found: JwtKey | undefined): AuthConfig | undefined {
+  if (auth === undefined) return undefined;
+  // Never a route that is open because its key was lost on the way.
+  if (found === undefined) throw new Error('expected a key for every auth that has passed the checks, got none');
+  const { algorithms, issuer, audience } = auth.jwt;
+  return { jwt: { key: found.key, algorithms: algorithms ?? found.algorithms.slice(0, 1), issuer, audience } };
 }
 
 function namePools(pools: Readonly<Record<string, ParsedPool>>): Record<string, PoolConfig> {

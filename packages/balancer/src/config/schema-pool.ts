@@ -1,6 +1,6 @@
 /**
- * Schema of one entry of `pools`: which backends there are and how they are chosen, watched and waited for. What
- * comes out is the worker's PoolConfig but for the name, which is the key.
+ * Schema of one entry of `pools`: which backends there are, what kind they are of, and how they are chosen, watched and
+ * waited for. What comes out is the worker's PoolConfig but for the name, which is the key.
  */
 import type {
   BackendsConfig,
@@ -8,6 +8,7 @@ import type {
   OutlierConfig,
   PoolConfig,
   PoolTimeouts,
+  SessionPoolConfig,
   StaticBackend,
 } from '@holdfast/worker';
 import { z } from 'zod';
@@ -109,13 +110,13 @@ const timeouts: z.ZodType<PoolTimeouts> = map({
   connect: duration({ min: 1 }).prefault('5s').describe('Duration: TCP and TLS connect to a backend.'),
   handshake: duration({ min: 1 })
     .prefault('10s')
-    .describe("Duration from the connect to the backend's answer to a WebSocket handshake."),
+    .describe("Relay pools: duration from the connect to the backend's answer to a WebSocket handshake."),
   idle: duration({ min: 1 })
     .prefault('1h')
-    .describe('Duration without any data in either direction that ends a connection.'),
+    .describe('Relay pools: duration without any data in either direction that ends a connection.'),
   response: duration({ min: 1 })
     .prefault('60s')
-    .describe('Duration from a sent HTTP request to the head of its response.'),
+    .describe('Relay pools: duration from a sent HTTP request to the head of its response.'),
 }).transform((given) => ({
   connectMs: given.connect,
   handshakeMs: given.handshake,
@@ -123,17 +124,44 @@ const timeouts: z.ZodType<PoolTimeouts> = map({
   responseMs: given.response,
 }));
 
-const kind: z.ZodType<'relay'> = z.literal('relay', {
-  error: (issue) => (issue.input === 'session' ? 'relay (session pools are not in this version)' : 'relay'),
-});
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
-export const poolSchema: z.ZodType<ParsedPool> = map({
-  kind: kind.default('relay').describe('relay: any WebSocket or HTTP application.'),
+/**
+ * Keys of a pool that only sessions need. Parsed on every pool, so that their defaults stand in one place; a relay pool that
+ * is given one is told by kind-checks.ts.
+ */
+const sessionShape = {
+  onBackendLoss: choice(['rehome', 'close'])
+    .default('rehome')
+    .describe(
+      "Session pools: what becomes of a lost backend's sessions. rehome: another backend gets them; close: 1012.",
+    ),
+  resumeWindow: duration({ min: 1000, max: DAY_MS })
+    .prefault('120s')
+    .describe("Session pools: duration that a session outlives its client's connection."),
+  heartbeat: duration({ min: 1000, max: 5 * MINUTE_MS })
+    .prefault('15s')
+    .describe('Session pools: duration after which a client that heard nothing else is sent a ping.'),
+  trunkPath: text('a path that starts with /', parseRequestPath)
+    .prefault('/.holdfast/trunk')
+    .describe("Session pools: where the backends' SDK takes trunks."),
+  maxHandoffs: integer({ min: 1, max: 10_000 })
+    .default(100)
+    .describe('Session pools: most sessions that are handed over at once when a backend drains.'),
+};
+
+export const SESSION_KEYS: readonly string[] = Object.keys(sessionShape);
+
+const poolMap = map({
+  kind: choice(['relay', 'session'])
+    .default('relay')
+    .describe('relay: any WebSocket or HTTP application; session: backends that use the backend SDK.'),
   backends: backends.describe('A list of URLs or maps, or one map that finds them in the DNS.'),
   balance: choice(['round-robin', 'least-connections', 'two-choices', 'source-hash', 'consistent-hash'])
     .default('two-choices')
     .describe('How a backend is chosen for a new connection.'),
-  sticky: stickySchema.optional().describe('What binds a client to a backend. Absent: nothing.'),
+  sticky: stickySchema.optional().describe('Relay pools: what binds a client to a backend. Absent: nothing.'),
   health: orFalse<HealthConfig | undefined>(health, undefined)
     .prefault({})
     .describe('Active health checks, once per machine; false: none.'),
@@ -148,15 +176,35 @@ export const poolSchema: z.ZodType<ParsedPool> = map({
   retries: integer({ max: 10 })
     .default(2)
     .describe('Further backends tried when one cannot be connected, before the client is answered.'),
-}).transform((given) => ({
-  kind: given.kind,
-  backends: given.backends,
-  balance: given.balance,
-  sticky: given.sticky,
-  health: given.health,
-  outlier: given.outlier,
-  slowStartMs: given.slowStart,
-  panicThreshold: given.panicThreshold,
-  timeouts: given.timeouts,
-  retries: given.retries,
-}));
+  ...sessionShape,
+});
+
+export const poolSchema: z.ZodType<ParsedPool> = poolMap
+  .transform((given) => ({
+    session: given.kind === 'session' ? toSession(given) : undefined,
+    backends: given.backends,
+    balance: given.balance,
+    sticky: given.sticky,
+    health: given.health,
+    outlier: given.outlier,
+    slowStartMs: given.slowStart,
+    panicThreshold: given.panicThreshold,
+    timeouts: given.timeouts,
+    retries: given.retries,
+  }))
+  .meta({
+    oneOf: [
+      { properties: { kind: { const: 'relay' }, ...Object.fromEntries(SESSION_KEYS.map((key) => [key, false])) } },
+      { properties: { kind: { const: 'session' }, sticky: false }, required: ['kind'] },
+    ],
+  });
+
+function toSession(given: z.output<typeof poolMap>): SessionPoolConfig {
+  return {
+    trunkPath: given.trunkPath,
+    onBackendLoss: given.onBackendLoss,
+    resumeWindowMs: given.resumeWindow,
+    heartbeatMs: given.heartbeat,
+    maxHandoffs: given.maxHandoffs,
+  };
+}

@@ -1,13 +1,18 @@
 /**
- * Schema of one entry of `routes`: conditions, pool, rewriting and limits. What comes out is the worker's
- * RouteConfig but for the name, which depends on the other routes (resolve.ts).
+ * Schema of one entry of `routes`: conditions, pool, rewriting, credentials and limits. What comes out is the worker's
+ * RouteConfig but for what resolve.ts adds: the name, which depends on the other routes, and the key of `auth`, which
+ * may be in a file.
  */
 import type { RewriteConfig, RouteConfig, RouteLimits, RouteMatch } from '@holdfast/worker';
 import { z } from 'zod';
 import { parseHeaderName, parseHostHeader, parseHostPattern, parseName, parseOrigin, parsePath } from './formats.js';
+import { type ParsedAuth, authSchema } from './schema-auth.js';
 import { duration, flag, integer, list, map, size, text } from './schema-parts.js';
 
-export type ParsedRoute = Omit<RouteConfig, 'name'> & { readonly name: string | undefined };
+export type ParsedRoute = Omit<RouteConfig, 'name' | 'auth'> & {
+  readonly name: string | undefined;
+  readonly auth: ParsedAuth | undefined;
+};
 
 const PATH = 'a path that starts with / and has no query, such as /chat';
 
@@ -96,6 +101,7 @@ export const routeSchema: z.ZodType<ParsedRoute> = map({
   compression: flag()
     .default(false)
     .describe('Offer permessage-deflate to clients. It costs memory and CPU for every connection.'),
+  auth: authSchema.optional().describe('Routes of session pools: who may come in. Absent: whoever the backends take.'),
   limits: limits.prefault({}).describe('What one client may do.'),
 }).transform((given) => ({
   name: given.name,
@@ -104,5 +110,6 @@ export const routeSchema: z.ZodType<ParsedRoute> = map({
   rewrite: given.rewrite,
   origins: given.origins,
   compression: given.compression,
+  auth: given.auth,
   limits: given.limits,
 }));

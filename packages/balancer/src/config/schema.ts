@@ -27,7 +27,8 @@ export interface ParsedConfig {
 export const MIN_SECRET_LENGTH = 16;
 
 const ADDRESS = 'an address such as 127.0.0.1:8080, [::1]:8080, :8080 or 8080';
-const REDIS_URL = 'redis://host:6379 or rediss://host:6379 (Sentinel and Cluster are not in this version)';
+const REDIS_URL =
+  'redis://host:6379, redis+sentinel://host:26379/master-name or redis+cluster://host:6379 (rediss for TLS)';
 const SECRET = `a secret of at least ${MIN_SECRET_LENGTH} characters`;
 
 const address: z.ZodType<Address> = textOrNumber(ADDRESS, parseAddress);
@@ -68,9 +69,11 @@ const admin = map({
     .describe('Bearer token that every call must carry; needed on anything but a loopback address.'),
 }).transform(({ address, token }) => ({ address, token }));
 
-const redisUrl: z.ZodType<string> = text(REDIS_URL, parseRedisUrl, '^rediss?://');
+const redisUrl: z.ZodType<string> = text(REDIS_URL, parseRedisUrl, '^rediss?(\\+(sentinel|cluster))?://');
 const redis: z.ZodType<StateConfig> = map({
-  url: redisUrl.describe('redis://[user:password@]host:port[/database], or rediss:// for TLS.'),
+  url: redisUrl.describe(
+    'redis://[user:password@]host:port[/database], redis+sentinel://host:port[,host:port…]/master-name[/database] or redis+cluster://host:port[,host:port…]; rediss, rediss+sentinel, rediss+cluster for TLS.',
+  ),
   prefix: text('a prefix without spaces and braces, at most 64 long', (value) =>
     /^[^\s{}]{1,64}$/.test(value) ? value : undefined,
   )
@@ -127,7 +130,9 @@ export const configSchema: z.ZodType<ParsedConfig> = map({
     .describe('What workers share: embedded (this machine only), or a Redis that several balancers share.'),
   secret: secret
     .optional()
-    .describe('Signs cookies; a list: the first signs, all verify. Absent: made up at the start.'),
+    .describe(
+      'Signs cookies, trunks and resume tokens; a list: the first signs, all verify. Session pools need one. Absent: made up at the start.',
+    ),
   trustedProxies: z
     .array(text('an IP address or a CIDR block such as 10.0.0.0/8', parseCidr), { error: 'a list of addresses' })
     .default([])

@@ -4,16 +4,9 @@
  * listen, and a renewed certificate needs no new configuration.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { quote } from './mistake.js';
+import { type Read, readPem } from './pem-files.js';
 import type { Finding, Path } from './types.js';
 import { asText, child, entries, items } from './view.js';
-
-/** A chain of certificates has some kilobytes; what is larger is some other file. */
-const MAX_PEM_BYTES = 1_048_576;
-
-type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly got: string };
 
 /** `folder` is what relative paths start from: where the configuration file is. */
 export async function checkTlsFiles(root: unknown, folder: string): Promise<Finding[]> {
@@ -37,8 +30,8 @@ function pairsOf(tls: unknown, path: Path): PemPair[] {
 }
 
 async function checkPair({ value, path }: PemPair, folder: string): Promise<Finding[]> {
-  const certificate = await readPem(child(value, 'certificate'), folder, (pem) => new X509Certificate(pem));
-  const key = await readPem(child(value, 'key'), folder, (pem) => createPrivateKey(pem));
+  const certificate = await readNamed(child(value, 'certificate'), folder, (pem) => new X509Certificate(pem));
+  const key = await readNamed(child(value, 'key'), folder, (pem) => createPrivateKey(pem));
   const findings: Finding[] = [];
   if (certificate?.ok === false) {
     findings.push({
@@ -67,35 +60,12 @@ async function checkPair({ value, path }: PemPair, folder: string): Promise<Find
   return findings;
 }
 
-async function readPem<T>(value: unknown, folder: string, parse: (pem: string) => T): Promise<Read<T> | undefined> {
+async function readNamed<T>(value: unknown, folder: string, parse: (pem: string) => T): Promise<Read<T> | undefined> {
   const name = asText(value);
   if (name === undefined || name === '' || name.includes('\0')) return undefined; // the schema tells
-  const file = resolve(folder, name);
-  const pem = await readBounded(file);
-  if (!pem.ok) return pem;
-  try {
-    return { ok: true, value: parse(pem.value) };
-  } catch {
-    return { ok: false, got: `${quote(file)}, which holds something else` };
-  }
-}
-
-async function readBounded(file: string): Promise<Read<string>> {
-  try {
-    await using handle = await open(file, 'r');
-    const { size } = await handle.stat();
-    if (size > MAX_PEM_BYTES) return { ok: false, got: `${quote(file)}, which has ${size} bytes` };
-    return { ok: true, value: await handle.readFile('utf8') };
-  } catch (error) {
-    return { ok: false, got: `${quote(file)}, which cannot be read (${codeOf(error)})` };
-  }
+  return readPem(name, folder, parse);
 }
 
 function isPair(certificate: X509Certificate, key: KeyObject): boolean {
   return certificate.checkPrivateKey(key);
-}
-
-/** `ENOENT`, `EACCES`, `EISDIR` …: what people search for. */
-export function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException | null)?.code ?? error);
 }

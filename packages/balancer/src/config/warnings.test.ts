@@ -36,6 +36,22 @@ pools:
       '8:32: pools.p.health: path and expect do nothing here: see `type` (tcp only connects)',
     ]);
   });
+
+  it('tells a route that a session pool serves nothing on', async () => {
+    const text = `listen: [ { address: 80 } ]
+secret: 0123456789abcdef
+routes:
+  - { pool: s, match: { path: /s, upgrade: false } }
+  - { pool: r, match: { path: /r, upgrade: false } }
+  - { pool: s }
+pools:
+  s: { kind: session, backends: [ http://a ] }
+  r: { backends: [ http://a ] }
+`;
+    expect(await warningsFor(text)).toEqual([
+      '4:35: routes[0].match.upgrade: lets no WebSocket through, and a session pool serves nothing else',
+    ]);
+  });
 });
 
 describe('covers', () => {

@@ -14,6 +14,7 @@ export function concernsOf(config: ParsedConfig): Concern[] {
     ...freePorts(config),
     ...shadowedRoutes(config),
     ...unusedPools(config),
+    ...routesWithoutUpgrade(config),
     ...idleSettings(config),
   ];
 }
@@ -72,6 +73,14 @@ function unusedPools({ routes, pools }: ParsedConfig): Concern[] {
   const used = new Set(routes.map((route) => route.pool));
   const unused = Object.keys(pools).filter((name) => !used.has(name));
   return unused.map((name) => ({ path: ['pools', name], text: 'no route uses this pool' }));
+}
+
+function routesWithoutUpgrade({ routes, pools }: ParsedConfig): Concern[] {
+  return routes.flatMap(({ pool, match }, index) => {
+    if (match.upgrade !== false || pools[pool]?.session === undefined) return [];
+    const text = 'lets no WebSocket through, and a session pool serves nothing else';
+    return [{ path: ['routes', index, 'match', 'upgrade'], text }];
+  });
 }
 
 function idleSettings({ pools }: ParsedConfig): Concern[] {

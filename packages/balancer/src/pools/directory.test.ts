@@ -21,7 +21,7 @@ function poolConfig(change: Partial<PoolConfig> & { urls?: Readonly<Record<strin
   const backends = Object.entries(urls).map(([id, url]) => ({ id, url, weight: 1 }));
   return {
     name: 'web',
-    kind: 'relay',
+    session: undefined,
     backends: { type: 'static', backends },
     balance: 'two-choices',
     sticky: undefined,

@@ -108,6 +108,7 @@ export class Balancer {
         reload: () => supervisor.reload(),
         drain: (why) => supervisor.drain(why),
         metrics: () => this.#metrics.render(),
+        sessions: (question) => supervisor.askSessions(question),
       },
       identity: { version: VERSION, file },
       log,

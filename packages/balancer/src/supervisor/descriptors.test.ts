@@ -36,7 +36,7 @@ it('wants more where one address alone may take more', () => {
     lifetimeMs: 0,
     bufferBytes: 1,
   };
-  const route = { name: 'web', pool: 'web', origins: undefined, compression: false, limits };
+  const route = { name: 'web', pool: 'web', origins: undefined, compression: false, auth: undefined, limits };
   const match = { host: undefined, path: '/', headers: {}, query: {}, upgrade: undefined };
   const rewrite = { stripPrefix: undefined, replacePrefix: undefined, host: undefined };
   const need = needOf({ ...worker, routes: [{ ...route, match, rewrite }] });

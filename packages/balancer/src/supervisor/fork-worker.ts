@@ -13,10 +13,16 @@ export interface ForkOptions {
 
 /** uWebSockets.js reads it once, when it is loaded: the largest request head that a worker takes. */
 const MAX_HEADERS_SIZE = '32768';
+/**
+ * glibc reads it once, when the process starts. What is longer, which is what waits for slow clients, gets pages of its
+ * own that go back to the system as soon as it is freed; short of that, freed memory stays with the process as long as
+ * anything lies behind it. One more than the 64 KiB that a read of node:net allocates: those would pay for it each time.
+ */
+const MMAP_THRESHOLD_BYTES = '65537';
 
 export function forkWorker({ entry = import.meta.resolve('@holdfast/worker/main'), env }: ForkOptions): ChildProcess {
   return fork(entry.startsWith('file:') ? new URL(entry) : entry, {
-    env: { ...env, UWS_HTTP_MAX_HEADERS_SIZE: MAX_HEADERS_SIZE },
+    env: { MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD_BYTES, ...env, UWS_HTTP_MAX_HEADERS_SIZE: MAX_HEADERS_SIZE },
     execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

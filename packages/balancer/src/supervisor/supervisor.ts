@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { EmbeddedStore } from '@holdfast/state';
-import type { BackendLoads, ToWorker } from '@holdfast/worker';
+import type { BackendLoads, SessionQuestion, ToWorker } from '@holdfast/worker';
 import type { Logger } from 'pino';
 import type { BalancerConfig, LoadResult } from '../config/types.js';
 import { buildReport } from './build-report.js';
@@ -18,6 +18,7 @@ import { ReloadAcks } from './reload-acks.js';
 import { Reloader, type ReloadResult } from './reload.js';
 import type { ListenAddress, SupervisorReport } from './report.js';
 import { Services } from './services.js';
+import { SessionQuestions, type SessionsFound } from './session-questions.js';
 import { SlotTable } from './slots.js';
 import { Switchboard } from './switchboard.js';
 import { Watchdog, type Watched } from './watchdog.js';
@@ -63,6 +64,7 @@ export class Supervisor {
   readonly #store = new EmbeddedStore();
   readonly #loads: LoadExchange;
   readonly #metrics = new MetricsRequests();
+  readonly #sessions = new SessionQuestions();
   readonly #reloads = new ReloadAcks();
   readonly #watchdog: Watchdog;
   readonly #switchboard: Switchboard;
@@ -146,8 +148,16 @@ export class Supervisor {
 
   /** Asks all workers that serve; a draining one still counts what it finishes. */
   askMetrics(): readonly AskedWorker[] {
-    const live = this.#fleet.workers.filter(({ state }) => state.name === 'listening' || state.name === 'draining');
-    return live.map((worker) => ({ workerId: worker.id, metrics: this.#metrics.ask(worker) }));
+    return this.#serving().map((worker) => ({ workerId: worker.id, metrics: this.#metrics.ask(worker) }));
+  }
+
+  /** Never rejects. */
+  askSessions(question: SessionQuestion): Promise<SessionsFound> {
+    return this.#sessions.ask(this.#serving(), question);
+  }
+
+  #serving(): readonly WorkerProcess[] {
+    return this.#fleet.workers.filter(({ state }) => state.name === 'listening' || state.name === 'draining');
   }
 
   #createWatchdog(): Watchdog {
@@ -168,6 +178,7 @@ export class Supervisor {
       services: new Services({ store: this.#store, slots: new SlotTable() }),
       watchdog: this.#watchdog,
       metrics: this.#metrics,
+      sessions: this.#sessions,
       reloads: this.#reloads,
       recordOutcomes: (outcomes) => this.#options.directory.recordOutcomes(outcomes),
       log: this.#log,

@@ -1,6 +1,6 @@
 /**
  * What workers say, and who hears it: loads go to the other workers, outcomes to the directory, pongs to the watchdog,
- * calls to the services. It also forgets in one place everything that a process which is gone had said. Decides nothing.
+ * calls to the services, answers to whoever asked. It also forgets in one place everything that a process which is gone had said. Decides nothing.
  */
 import type { BackendOutcome, FromWorker, StateHealthReport } from '@holdfast/worker';
 import type { Logger } from 'pino';
@@ -8,6 +8,7 @@ import type { LoadExchange } from './loads.js';
 import type { MetricsRequests } from './metrics-requests.js';
 import type { ReloadAcks } from './reload-acks.js';
 import type { Services } from './services.js';
+import type { SessionQuestions } from './session-questions.js';
 import type { Watchdog } from './watchdog.js';
 import type { WorkerProcess } from './worker-process.js';
 
@@ -21,6 +22,7 @@ export interface SwitchboardParts {
   readonly services: Services;
   readonly watchdog: Watchdog;
   readonly metrics: MetricsRequests;
+  readonly sessions: SessionQuestions;
   readonly reloads: ReloadAcks;
   readonly recordOutcomes: (outcomes: readonly BackendOutcome[]) => void;
   readonly log: Logger;
@@ -56,17 +58,18 @@ export class Switchboard {
   }
 
   forget(workerId: number): void {
-    const { loads, services, watchdog, metrics, reloads } = this.#parts;
+    const { loads, services, watchdog, metrics, sessions, reloads } = this.#parts;
     this.#pulses.delete(workerId);
     loads.forget(workerId);
     services.forget(workerId);
     watchdog.forget(workerId);
     metrics.forget(workerId);
+    sessions.forget(workerId);
     reloads.forget(workerId);
   }
 
   #dispatch(worker: WorkerProcess, message: FromWorker): void {
-    const { loads, services, watchdog, metrics, reloads, recordOutcomes, log } = this.#parts;
+    const { loads, services, watchdog, metrics, sessions, reloads, recordOutcomes, log } = this.#parts;
     switch (message.type) {
       case 'loads':
         return loads.report(worker.id, message.loads);
@@ -77,6 +80,8 @@ export class Switchboard {
         return watchdog.onPong(worker.id);
       case 'metrics':
         return metrics.onAnswer(worker.id, message.id, message.metrics);
+      case 'sessions':
+        return sessions.onAnswer(worker.id, message);
       case 'reloaded':
         return reloads.onReloaded(worker.id, message.configVersion);
       case 'drained':

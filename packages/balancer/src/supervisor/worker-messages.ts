@@ -15,6 +15,7 @@ type Check = (fields: Fields) => boolean;
 const MAX_LOAD_ENTRIES = 20_000;
 const MAX_OUTCOMES = 20_000;
 const MAX_METRICS = 1000;
+const MAX_SESSIONS = 10_000;
 
 const CHECKS: Readonly<Record<FromWorker['type'], Check>> = {
   hello: () => true,
@@ -24,7 +25,8 @@ const CHECKS: Readonly<Record<FromWorker['type'], Check>> = {
   loads: ({ loads }) => isLoads(loads),
   outcomes: ({ outcomes }) => Array.isArray(outcomes) && outcomes.length <= MAX_OUTCOMES && outcomes.every(isOutcome),
   pong: ({ id, eventLoopLagMs, stateHealth }) => isCount(id) && isNumber(eventLoopLagMs) && isStateHealth(stateHealth),
-  metrics: ({ id, metrics }) => isCount(id) && isMetrics(metrics),
+  metrics: ({ id, metrics }) => isCount(id) && isList(metrics, MAX_METRICS),
+  sessions: ({ id, count, sessions }) => isCount(id) && isCount(count) && isList(sessions, MAX_SESSIONS),
   drained: ({ closed, cut }) => isCount(closed) && isCount(cut),
   call: ({ id, method, args }) => isCount(id) && typeof method === 'string' && Array.isArray(args),
 };
@@ -73,6 +75,6 @@ function isStateHealth(value: unknown): boolean {
   return (status === 'ok' || status === 'degraded') && (detail === undefined || typeof detail === 'string');
 }
 
-function isMetrics(value: unknown): boolean {
-  return Array.isArray(value) && value.length <= MAX_METRICS && value.every(isFields);
+function isList(value: unknown, maxLength: number): boolean {
+  return Array.isArray(value) && value.length <= maxLength && value.every(isFields);
 }

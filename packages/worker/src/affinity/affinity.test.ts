@@ -14,7 +14,7 @@ const QUERY: StickyConfig = { by: 'query', name: 'room', ttlMs: TTL_MS };
 function poolConfig(sticky: StickyConfig): PoolConfig {
   return {
     name: 'web',
-    kind: 'relay',
+    session: undefined,
     backends: { type: 'static', backends: [] },
     balance: 'round-robin',
     sticky,

@@ -28,6 +28,8 @@ export type ToWorker =
   /** Are you there? Answered with `pong` at once: a worker that does not has a blocked event loop. */
   | { readonly type: 'ping'; readonly id: number }
   | { readonly type: 'collectMetrics'; readonly id: number }
+  /** Answered with `sessions`. */
+  | { readonly type: 'askSessions'; readonly id: number; readonly question: SessionQuestion }
   /** Stop listening, close WebSockets with 1001, finish requests; answered with `drained`, then exit 0. */
   | { readonly type: 'drain'; readonly deadlineMs: number }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: unknown }
@@ -51,6 +53,13 @@ export type FromWorker =
     }
   /** `metrics` is what prom-client's getMetricsAsJSON() gave. */
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: readonly object[] }
+  /** `count`: of all that fit the question, of which `sessions` may be the first few. */
+  | {
+      readonly type: 'sessions';
+      readonly id: number;
+      readonly count: number;
+      readonly sessions: readonly SessionReport[];
+    }
   | { readonly type: 'drained'; readonly closed: number; readonly cut: number }
   /** A call to the supervisor's services; see the `services` of the supervisor for methods. Answered with `reply`. */
   | { readonly type: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] };
@@ -93,4 +102,26 @@ export interface StateHealthReport {
   readonly status: 'ok' | 'degraded';
   /** For people, when degraded: what was expected, what came. */
   readonly detail: string | undefined;
+}
+
+/** What an operator wants to know of the sessions whose clients are connected; `close` ends the one that it answers. */
+export type SessionQuestion =
+  | { readonly what: 'list'; readonly pool: string | undefined; readonly limit: number }
+  | { readonly what: 'find' | 'close'; readonly sessionId: string };
+
+export interface SessionReport {
+  readonly id: string;
+  readonly pool: string;
+  readonly route: string;
+  /** null while it has none. */
+  readonly backend: string | null;
+  readonly state: string;
+  readonly kind: 'sdk' | 'plain';
+  readonly address: string;
+  readonly generation: number;
+  readonly connectedMs: number;
+  readonly isResumed: boolean;
+  readonly rehomes: number;
+  readonly messagesUp: number;
+  readonly messagesDown: number;
 }

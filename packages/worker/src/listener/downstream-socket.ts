@@ -47,9 +47,14 @@ export class DownstreamSocket {
     this.handler.onClose(code, reason);
   }
 
-  send(data: Uint8Array, isBinary: boolean): SendResult {
+  send(data: Uint8Array | string, isBinary: boolean): SendResult {
     if (this.#ws === undefined) return 'dropped';
     return SEND_RESULTS[this.#ws.send(data, isBinary, this.#compress)] ?? 'dropped';
+  }
+
+  /** What `writes` sends leaves together. */
+  cork(writes: () => void): void {
+    this.#ws?.cork(writes);
   }
 
   get bufferedBytes(): number {

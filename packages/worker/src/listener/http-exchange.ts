@@ -32,11 +32,15 @@ type BodyMode = 'none' | 'length' | 'chunked';
 
 /** uWebSockets.js cuts a request body that brings under 16 KiB/s for ten seconds; its clock is restarted this often. */
 const BODY_CLOCK_RESTART_MS = 4_000;
+/** It cuts a client that does not read for ten seconds too; its clock ticks every four. */
+const STALL_MS = 8_000;
 
 export class HttpExchange {
   readonly request: DownstreamRequest;
   /** The client went away, or the connection broke, before the answer was complete. Called at most once. */
   onAborted: (() => void) | undefined;
+  /** The answer is complete and out of our hands: called for one that was held up by a slow client when it was finished. */
+  onDone: (() => void) | undefined;
   /** Everything that was held back by a slow client is written: more may come. */
   onWritable: (() => void) | undefined;
   bytesReceived = 0;
@@ -44,6 +48,7 @@ export class HttpExchange {
 
   readonly #res: HttpResponse;
   #isOver = false;
+  #isStalled = false;
   #mode: BodyMode = 'none';
   #hasStarted = false;
   #hasBodyStarted = false;
@@ -52,6 +57,12 @@ export class HttpExchange {
   #held: Uint8Array | undefined;
   #heldOffset = 0;
   #lastClockRestart = 0;
+  /** Of a chunked answer: the native side holds bytes that the client has no room for. */
+  #isHeldUp = false;
+  #isFinished = false;
+  /** The client has not sent its body yet, and may. */
+  #isBodyAwaited = false;
+  #movedAt = Date.now();
 
   constructor(res: HttpResponse, request: DownstreamRequest) {
     this.#res = res;
@@ -59,6 +70,7 @@ export class HttpExchange {
     res.onAborted(() => {
       if (this.#isOver) return;
       this.#isOver = true;
+      this.#isStalled = this.#isClientAwaited() && Date.now() - this.#movedAt >= STALL_MS;
       this.#held = undefined;
       this.onAborted?.();
     });
@@ -69,14 +81,22 @@ export class HttpExchange {
     return this.#isOver;
   }
 
+  /** Once aborted: it was the native side's clock, for a client that had neither read nor sent what it was waited for. */
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
   get hasStarted(): boolean {
     return this.#hasStarted;
   }
 
   /** Must be called in the same turn as the request came. `chunk` is a copy that the receiver may keep. */
   readBody(onChunk: (chunk: Buffer, isLast: boolean) => void): void {
-    this.#lastClockRestart = Date.now();
+    this.#lastClockRestart = this.#movedAt = Date.now();
+    this.#isBodyAwaited = true;
     this.#res.onData((chunk, isLast) => {
+      this.#movedAt = Date.now();
+      if (isLast) this.#isBodyAwaited = false;
       this.bytesReceived += chunk.byteLength;
       if (!isLast && !this.#isOver) this.#restartBodyClock();
       onChunk(Buffer.from(new Uint8Array(chunk)), isLast);
@@ -84,10 +104,13 @@ export class HttpExchange {
   }
 
   pauseBody(): void {
+    this.#isBodyAwaited = false;
     if (!this.#isOver) this.#res.pause();
   }
 
   resumeBody(): void {
+    this.#isBodyAwaited = true;
+    this.#movedAt = Date.now();
     if (!this.#isOver) this.#res.resume();
   }
 
@@ -125,10 +148,12 @@ export class HttpExchange {
     if (this.#isOver || this.#mode === 'none' || chunk.byteLength === 0) return true;
     this.#hasBodyStarted = true;
     this.bytesSent += chunk.byteLength;
+    if (!this.#isClientAwaited()) this.#movedAt = Date.now();
     let ok = true;
     this.#res.cork(() => {
       ok = this.#mode === 'chunked' ? this.#res.write(chunk) : this.#writeKnownLength(chunk);
     });
+    if (this.#mode === 'chunked') this.#isHeldUp = !ok;
     return ok;
   }
 
@@ -141,12 +166,15 @@ export class HttpExchange {
     if (this.#mode === 'chunked' && !this.#hasBodyStarted) this.write(Buffer.from(':\n\n'));
   }
 
-  /** The body is complete. One that is shorter than promised is cut, so that the client notices. */
+  /**
+   * The body is complete. One that is shorter than promised is cut, so that the client notices. While a slow client holds
+   * up the rest, the exchange is not over: what was ended is nobody's any more, and a worker that stops would cut it.
+   */
   finish(): void {
     if (this.#isOver) return;
+    this.#isFinished = true;
     if (this.#mode === 'chunked') {
-      this.#isOver = true;
-      this.#res.cork(() => this.#res.end());
+      if (!this.#isHeldUp) this.#endChunked();
     } else if (this.#held === undefined) {
       this.abort();
     }
@@ -158,6 +186,15 @@ export class HttpExchange {
     this.#isOver = true;
     this.#held = undefined;
     this.#res.close();
+  }
+
+  #isClientAwaited(): boolean {
+    return this.#isBodyAwaited || this.#isHeldUp || this.#held !== undefined;
+  }
+
+  #endChunked(): void {
+    this.#isOver = true;
+    this.#res.cork(() => this.#res.end());
   }
 
   #sendWhole(response: CompleteResponse): void {
@@ -205,14 +242,20 @@ export class HttpExchange {
 
   #onWritable(offset: number): boolean {
     if (this.#isOver) return true;
-    if (this.#held !== undefined) {
-      const rest = this.#held.subarray(offset - this.#heldOffset);
-      const [ok, isDone] = this.#res.tryEnd(rest, this.#totalLength);
-      if (isDone) this.#isOver = true;
-      if (!ok && !isDone) return false;
-      this.#held = undefined;
-    }
+    this.#movedAt = Date.now();
+    if (this.#held !== undefined && !this.#writeHeld(this.#held, offset)) return false;
+    this.#isHeldUp = false;
+    if (this.#isFinished && this.#mode === 'chunked') this.#endChunked();
     if (!this.#isOver) this.onWritable?.();
+    else if (this.#isFinished) this.onDone?.();
+    return true;
+  }
+
+  #writeHeld(held: Uint8Array, offset: number): boolean {
+    const [ok, isDone] = this.#res.tryEnd(held.subarray(offset - this.#heldOffset), this.#totalLength);
+    if (isDone) this.#isOver = true;
+    if (!ok && !isDone) return false;
+    this.#held = undefined;
     return true;
   }
 

@@ -78,6 +78,11 @@ export interface WebSocketEnd {
   readonly closedBy?: ClosedBy;
   /** What went wrong, for people; never sent to a client. */
   readonly detail?: string | undefined;
+  // Of a session's connection.
+  readonly sessionId?: string | undefined;
+  readonly resumed?: boolean;
+  /** How often the session changed its backend meanwhile. */
+  readonly rehomes?: number;
 }
 
 export interface HttpEnd {

@@ -5,20 +5,26 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter as PromCounter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RequestTimes } from './request-times.js';
-import type { Counter, Traffic, TrafficCounts } from './traffic.js';
+import type { RehomeTimes } from '../session/stats.js';
+import { addSessionMetrics, type SessionMetricsSource } from './session-metrics.js';
+import type { Counter, IsMember, Traffic, TrafficCounts } from './traffic.js';
 
 export interface MetricsSources {
   readonly workerId: number;
   readonly traffic: Traffic;
+  /** Is the backend in its pool now? */
+  readonly isMember: IsMember;
   /** Bytes that wait for slow peers right now. */
   readonly bufferedBytes: () => { readonly down: number; readonly up: number };
   readonly isStateOk: () => boolean;
   /** Releases without an acquire; not 0 means a fault of ours. */
   readonly underflows: () => number;
+  readonly sessions: () => SessionMetricsSource;
 }
 
 export interface WorkerMetrics {
   readonly requestTimes: RequestTimes;
+  readonly rehomeTimes: RehomeTimes;
   readonly onStateCall: (operation: string, outcome: 'ok' | 'error', tookMs: number) => void;
   /** Longest delay of the event loop since the last call. */
   eventLoopLagMs(): number;
@@ -31,6 +37,7 @@ export function createWorkerMetrics(sources: MetricsSources): WorkerMetrics {
   collectDefaultMetrics({ register: registry, prefix: 'holdfast_worker_', labels: { worker } });
   addTrafficMetrics(registry, worker, sources.traffic);
   addResultMetrics(registry, sources.traffic);
+  const rehomeTimes = addSessionMetrics(registry, worker, sources.sessions);
   const loop = addGauges(registry, worker, sources);
   const requests = new Histogram({
     name: 'holdfast_http_request_duration_seconds',
@@ -48,9 +55,13 @@ export function createWorkerMetrics(sources: MetricsSources): WorkerMetrics {
   });
   return {
     requestTimes: { observe: (route, seconds) => requests.observe({ route }, seconds) },
+    rehomeTimes,
     onStateCall: (operation, outcome, tookMs) => stateCalls.observe({ operation, outcome }, tookMs / 1000),
     eventLoopLagMs: loop,
-    collect: () => registry.getMetricsAsJSON(),
+    collect: () => {
+      sources.traffic.prune(sources.isMember, performance.now());
+      return registry.getMetricsAsJSON();
+    },
   };
 }
 
@@ -65,6 +76,7 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
       labelNames: ['route', 'pool', 'backend', 'worker'],
       registers: [registry],
       collect: () => {
+        metric.reset();
         for (const counts of traffic.counts.values()) metric.set({ ...labels(counts), worker }, value(counts));
       },
     });
@@ -95,6 +107,12 @@ function addTrafficMetrics(registry: Registry, worker: string, traffic: Traffic)
     up: ({ messagesUp }) => messagesUp,
     down: ({ messagesDown }) => messagesDown,
   });
+  counter(
+    'holdfast_messages_lost_total',
+    'WebSocket messages that a backend had not taken when its connection ended',
+    'direction',
+    { up: ({ messagesLost }) => messagesLost },
+  );
   counter('holdfast_message_bytes_total', 'Payload of WebSocket messages', 'direction', {
     up: ({ bytesUp }) => bytesUp,
     down: ({ bytesDown }) => bytesDown,

@@ -3,7 +3,8 @@
  * costs additions and no look-ups. metrics.ts turns them into Prometheus metrics when somebody asks.
  *
  * Bounded by configuration, not by clients: one entry per route × backend, and per route × (close code, side) of
- * codes that were checked.
+ * codes that were checked. Backends that left their pool are forgotten some time after their last connection, for where
+ * names are resolved anew for years, there is no end of them.
  */
 import type { HandshakeResult, ClosedBy } from './outcomes.js';
 
@@ -16,12 +17,21 @@ export interface TrafficCounts {
   total: number;
   messagesUp: number;
   messagesDown: number;
+  /** Of those up: taken from the client, and not by the backend before its connection ended. */
+  messagesLost: number;
   bytesUp: number;
   bytesDown: number;
   httpInFlight: number;
   httpBytesUp: number;
   httpBytesDown: number;
+  /** Since when nothing of it is open and its backend is no member any more. */
+  goneAt: number | undefined;
 }
+
+export type IsMember = (pool: string, backend: string) => boolean;
+
+/** Long enough for the last counts of a backend to be read by anybody who reads them. */
+const KEEP_GONE_MS = 10 * 60_000;
 
 /** Close codes that get a label of their own, in the order in which they appear. */
 const MAX_CLOSE_CODES = 64;
@@ -47,15 +57,34 @@ export class Traffic {
         total: 0,
         messagesUp: 0,
         messagesDown: 0,
+        messagesLost: 0,
         bytesUp: 0,
         bytesDown: 0,
         httpInFlight: 0,
         httpBytesUp: 0,
         httpBytesDown: 0,
+        goneAt: undefined,
       };
       this.counts.set(key, counts);
     }
     return counts;
+  }
+
+  /** Called whenever the counts are read. */
+  prune(isMember: IsMember, nowMs: number): void {
+    for (const [key, counts] of this.counts) {
+      const { pool, backend, open, httpInFlight } = counts;
+      // No backend: what was answered by Holdfast itself.
+      if (backend === '' || open > 0 || httpInFlight > 0 || isMember(pool, backend)) counts.goneAt = undefined;
+      else if (counts.goneAt === undefined) counts.goneAt = nowMs;
+      else if (nowMs - counts.goneAt >= KEEP_GONE_MS) this.#forget(key, counts);
+    }
+  }
+
+  #forget(key: string, { route, backend }: TrafficCounts): void {
+    this.counts.delete(key);
+    const isKnown = [...this.counts.values()].some((other) => other.route === route && other.backend === backend);
+    if (!isKnown) this.requests.delete((labels) => labels['route'] === route && labels['backend'] === backend);
   }
 
   handshake(route: string, result: HandshakeResult): void {
@@ -91,9 +120,13 @@ export type BoundName =
   | 'connections_per_address'
   | 'client_buffer'
   | 'backend_buffer'
+  | 'backend_close'
+  | 'http_stall'
   | 'idle'
   | 'lifetime'
-  | 'refusal_body';
+  | 'refusal_body'
+  | 'hellos_per_second'
+  | 'unwritten_sessions';
 
 /** A counter by labels, kept apart from any metrics library. */
 export class Counter {
@@ -104,6 +137,10 @@ export class Counter {
     const entry = this.#entries.get(key);
     if (entry === undefined) this.#entries.set(key, { labels, value: by });
     else entry.value += by;
+  }
+
+  delete(isGone: (labels: Readonly<Record<string, string>>) => boolean): void {
+    for (const [key, { labels }] of this.#entries) if (isGone(labels)) this.#entries.delete(key);
   }
 
   entries(): Iterable<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }> {

@@ -7,7 +7,20 @@ import type { BackendOutcome, BackendSnapshot, BackendState } from '../control/m
 import { type Endpoint, parseOrigin } from './endpoint.js';
 import { slowStartShare } from './slow-start.js';
 
+/** What a backend of a session pool says of itself. */
+export interface ReportedLoad {
+  /** That it holds, of all workers and balancers. */
+  readonly sessions: number;
+  /** Share of its weight that it wants, 0 to 1. */
+  readonly weight: number;
+}
+
+/** A backend that wants nothing is still better than none. */
+const MIN_WANTED = 0.01;
+
 export class Backend {
+  /** Can this worker give it work? In a session pool: is there a trunk that takes sessions? Set by the pool alone. */
+  isLinked = true;
   readonly poolName: string;
   readonly id: string;
   readonly url: string;
@@ -16,6 +29,8 @@ export class Backend {
   #slowStartMs = 0;
   #active = 0;
   #elsewhere = 0;
+  /** `sessions` without those from this worker, which it knows better: they change with each that comes and goes. */
+  #reported: ReportedLoad | undefined;
   #underflows = 0;
   #successes = 0;
   #failures = 0;
@@ -47,9 +62,12 @@ export class Backend {
     return this.#active;
   }
 
-  /** In flight from this machine: the part of the other workers is as old as their last report. */
+  /**
+   * In flight from this machine: the part of the other workers is as old as their last report. Of a session pool: what the
+   * backend said last that the whole fleet has there, and what has changed here since.
+   */
   get load(): number {
-    return this.#active + this.#elsewhere;
+    return Math.max(0, this.#active + (this.#reported?.sessions ?? this.#elsewhere));
   }
 
   /** Releases without an acquire: a fault of the caller, counted here for the metrics because a throw would cost a client. */
@@ -58,7 +76,13 @@ export class Backend {
   }
 
   share(nowMs: number): number {
-    return slowStartShare(this.#told, this.#slowStartMs, nowMs);
+    const wanted = Math.max(MIN_WANTED, this.#reported?.weight ?? 1);
+    return slowStartShare(this.#told, this.#slowStartMs, nowMs) * wanted;
+  }
+
+  /** undefined: nobody knows any more. */
+  setReported(load: ReportedLoad | undefined): void {
+    this.#reported = load && { sessions: load.sessions - this.#active, weight: load.weight };
   }
 
   acquire(): void {

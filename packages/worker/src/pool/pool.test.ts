@@ -12,7 +12,7 @@ const states: readonly BackendState[] = ['ready', 'draining', 'maintenance', 'do
 function poolConfig(change: Partial<PoolConfig> = {}): PoolConfig {
   return {
     name: 'web',
-    kind: 'relay',
+    session: undefined,
     backends: { type: 'static', backends: [] },
     balance: 'two-choices',
     sticky: undefined,

@@ -64,9 +64,19 @@ export class Pool {
     if (config.balance !== this.#config.balance) this.#strategy = createStrategy(config.balance, this.#deps.random);
     this.#config = config;
     this.#match(backends);
-    this.#eligible = judge([...this.#members.values()], config.panicThreshold);
-    this.#strategy.setCandidates(this.#eligible.candidates);
-    this.#byHash.setCandidates(this.#eligible.candidates);
+    this.#offer();
+  }
+
+  /** Of a session pool: whether this worker has a trunk there that takes sessions. */
+  setLinked(backend: Backend, isLinked: boolean): void {
+    if (backend.isLinked === isLinked) return;
+    backend.isLinked = isLinked;
+    this.#offer();
+  }
+
+  /** All members, whatever their state. */
+  get members(): Iterable<Backend> {
+    return this.#members.values();
   }
 
   setOtherLoads(loads: Readonly<Record<string, number>>): void {
@@ -115,7 +125,7 @@ export class Pool {
     const known = new Map(this.#everyone().map((backend) => [identity(backend), backend]));
     const members = new Map<string, Backend>();
     for (const snapshot of snapshots) {
-      const backend = known.get(identity(snapshot)) ?? new Backend(this.name, snapshot);
+      const backend = known.get(identity(snapshot)) ?? this.#newMember(snapshot);
       backend.tell(snapshot, this.#config.slowStartMs);
       backend.setLoadElsewhere(this.#elsewhere[snapshot.id] ?? 0);
       members.set(snapshot.id, backend);
@@ -123,6 +133,20 @@ export class Pool {
     this.#members = members;
     this.#leaving = [...known.values()].filter((backend) => members.get(backend.id) !== backend);
     this.#dropFinished();
+  }
+
+  #newMember(snapshot: BackendSnapshot): Backend {
+    const backend = new Backend(this.name, snapshot);
+    backend.isLinked = this.#config.session === undefined;
+    return backend;
+  }
+
+  /** To the strategies: those that may take new work, and can be reached. */
+  #offer(): void {
+    this.#eligible = judge([...this.#members.values()], this.#config.panicThreshold);
+    const linked = this.#eligible.candidates.filter(({ isLinked }) => isLinked);
+    this.#strategy.setCandidates(linked);
+    this.#byHash.setCandidates(linked);
   }
 
   #dropFinished(): void {

@@ -34,6 +34,10 @@ export class Pools {
     this.#pools = pools;
   }
 
+  get all(): Iterable<Pool> {
+    return this.#pools.values();
+  }
+
   get(name: string): Pool | undefined {
     return this.#pools.get(name);
   }

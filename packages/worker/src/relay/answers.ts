@@ -4,10 +4,11 @@
  */
 import type { CompleteResponse } from '../listener/http-exchange.js';
 
-export type OwnStatus = 400 | 403 | 404 | 405 | 413 | 426 | 429 | 501 | 502 | 503 | 504;
+export type OwnStatus = 400 | 401 | 403 | 404 | 405 | 413 | 426 | 429 | 501 | 502 | 503 | 504;
 
 const SENTENCES: Readonly<Record<OwnStatus, string>> = {
   400: 'The request is malformed.',
+  401: 'Credentials are missing or not accepted.',
   403: 'This origin is not allowed here.',
   404: 'Nothing is served here.',
   405: 'This method is not allowed.',
@@ -22,6 +23,7 @@ const SENTENCES: Readonly<Record<OwnStatus, string>> = {
 
 export function ownAnswer(status: OwnStatus, requestId: string, sentence?: string): CompleteResponse {
   const headers = ['content-type', 'text/plain; charset=utf-8', 'x-request-id', requestId];
+  if (status === 401) headers.push('www-authenticate', 'Bearer');
   if (status === 426) headers.push('sec-websocket-version', '13', 'upgrade', 'websocket');
   if (status === 503) headers.push('retry-after', '2');
   return { status, headers, body: `${sentence ?? SENTENCES[status]}\nrequest id: ${requestId}\n` };

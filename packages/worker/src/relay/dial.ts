@@ -7,6 +7,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
 import type { Backend } from '../pool/backend.js';
+import { UpstreamSocket } from './upstream-socket.js';
 
 declare module 'ws' {
   // oxlint-disable-next-line typescript/no-namespace -- the only way to add to the library's own declaration
@@ -34,7 +35,10 @@ export interface DialOptions {
 export type DialResult =
   | {
       readonly kind: 'open';
+      /** Has no timeout for its closing handshake: see ClosingClock. */
       readonly upstream: WebSocket;
+      /** From then on the data of a message or ping are valid during its event only; nothing is copied for it any more. */
+      readonly lend: () => void;
       readonly headers: IncomingMessage['headers'];
       /** Subprotocol that the backend chose among the offered; it may choose none. */
       readonly protocol: string | undefined;
@@ -62,8 +66,8 @@ export type DialResult =
 
 /** A refusal's body is held in memory on its way to the client: a longer one is cut off and counted by the caller. */
 export const MAX_REFUSAL_BYTES: number = 1024 * 1024;
-/** A backend that does not end the TCP connection after the closing handshake is cut after this. */
-const CLOSE_TIMEOUT_MS = 5_000;
+/** The relay has its own clock, which starts when the backend has taken everything; that of `ws` starts at once. 2^31 - 1 is the longest that a timer takes. */
+const NO_CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
 
 export function dial(options: DialOptions): Promise<DialResult> {
   return new Promise((resolve) => new Dial(options, resolve).start());
@@ -77,6 +81,8 @@ class Dial {
   #isSettled = false;
   #timer: NodeJS.Timeout | undefined;
   #upstream: WebSocket | undefined;
+  /** Undefined: over TLS. */
+  #socket: UpstreamSocket | undefined;
   #headers: IncomingMessage['headers'] = {};
   #protocol: string | undefined;
   readonly #onAbort = (): void => this.#fail({ kind: 'aborted' });
@@ -112,14 +118,17 @@ class Dial {
       perMessageDeflate: false,
       followRedirects: false,
       maxPayload: maxMessageBytes,
-      closeTimeout: CLOSE_TIMEOUT_MS,
+      closeTimeout: NO_CLOSE_TIMEOUT_MS,
       // The target as it came: the URL parser of `ws` would encode some characters anew.
       finishRequest: (request) => {
         request.path = target;
+        request.on('upgrade', (_response, _socket, early: Buffer) => this.#socket?.upgraded(early, maxMessageBytes));
         request.end();
       },
       // A client's own pings decide whether it lives, not ours on its behalf: pings are passed on, see RelayLink.
       autoPong: false,
+      // The parser works on bytes that the next read overwrites: an event put off would find others, see UpstreamSocket.
+      allowSynchronousEvents: true,
       createConnection: () => this.#connect(),
     });
     this.#upstream = upstream;
@@ -130,15 +139,23 @@ class Dial {
   }
 
   #connect(): net.Socket {
+    const { host, port, isTls } = this.#options.backend.endpoint;
+    if (isTls) return this.#connectTls();
+    this.#socket = new UpstreamSocket(host, port);
+    return this.#watch(this.#socket.socket, 'connect');
+  }
+
+  #connectTls(): net.Socket {
     const { endpoint, certificateName } = this.#options.backend;
-    const { isTls, host, port } = endpoint;
+    const { host, port } = endpoint;
     // An address is no name for SNI (RFC 6066 §3); TLS verifies it by the address it connects to.
     const name = net.isIP(certificateName) === 0 ? { servername: certificateName } : {};
-    const socket = isTls
-      ? tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...name })
-      : net.connect({ host, port });
+    return this.#watch(tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...name }), 'secureConnect');
+  }
+
+  #watch(socket: net.Socket, connected: 'connect' | 'secureConnect'): net.Socket {
     socket.setNoDelay(true);
-    socket.once(isTls ? 'secureConnect' : 'connect', () => this.#onConnected());
+    socket.once(connected, () => this.#onConnected());
     return socket;
   }
 
@@ -169,6 +186,7 @@ class Dial {
     this.#settle({
       kind: 'open',
       upstream,
+      lend: () => this.#socket?.lend(),
       headers: this.#headers,
       protocol: this.#protocol,
       connectMs: connectedAt - this.#startedAt,

@@ -1,6 +1,6 @@
 /**
  * One attempt to have a backend answer an HTTP request: the answer streams to the client as it comes, and a slow
- * client pauses the backend. Settles when the answer is complete or cannot be.
+ * client pauses the backend. Settles when the client has the answer, or cannot get it.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -29,6 +29,8 @@ export interface AttemptOptions {
   readonly onFirstChunk: ((chunk: Uint8Array) => Promise<void>) | undefined;
   readonly onConnected: () => void;
   readonly onHead: (status: number) => void;
+  /** The client was cut because it neither read nor sent. */
+  readonly onStall: () => void;
 }
 
 export type AttemptResult =
@@ -46,7 +48,7 @@ export type AttemptResult =
   /** Not sent: what the client asked for cannot be said in a request. No backend's fault. */
   | { readonly kind: 'unsendable'; readonly detail: string }
   /** The answer had begun; the client's connection was cut, so that it notices. */
-  | { readonly kind: 'broken'; readonly status: number; readonly detail: string }
+  | { readonly kind: 'broken'; readonly status: number; readonly isByClient: boolean; readonly detail: string }
   | { readonly kind: 'aborted' };
 
 /** An event stream that is silent this long gets its head sent ahead, see HttpExchange.openEventStream. */
@@ -147,8 +149,10 @@ class HttpAttempt implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     // Trailers are dropped: uWebSockets.js cannot send them.
     if (this.#heldHead !== undefined) this.#releaseHead();
+    const done = (): void => this.#settle({ kind: 'answered', status: this.#status });
+    this.#exchange.onDone = done;
     this.#exchange.finish();
-    this.#settle({ kind: 'answered', status: this.#status });
+    if (this.#exchange.isOver) done();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -157,7 +161,7 @@ class HttpAttempt implements Dispatcher.DispatchHandler {
     if (this.#exchange.isOver && !this.#exchange.hasStarted) this.#settle({ kind: 'aborted' });
     else if (this.#exchange.hasStarted) {
       this.#exchange.abort();
-      this.#settle({ kind: 'broken', status: this.#status, detail });
+      this.#settle({ kind: 'broken', status: this.#status, isByClient: false, detail });
     } else if (UNSENDABLE_CODES.has(code)) {
       this.#settle({ kind: 'unsendable', detail });
     } else {
@@ -186,8 +190,10 @@ class HttpAttempt implements Dispatcher.DispatchHandler {
   #onClientGone(): void {
     this.#options.body?.destroy();
     this.#controller?.abort(new Error('the client left'));
-    const isBegun = this.#exchange.hasStarted;
-    this.#settle(isBegun ? { kind: 'broken', status: this.#status, detail: 'the client left' } : { kind: 'aborted' });
+    const { hasStarted, isStalled } = this.#exchange;
+    if (isStalled) this.#options.onStall();
+    const detail = isStalled ? 'expected the client to read or send, got nothing for 10 s' : 'the client left';
+    this.#settle(hasStarted ? { kind: 'broken', status: this.#status, isByClient: true, detail } : { kind: 'aborted' });
   }
 
   #settle(result: AttemptResult): void {

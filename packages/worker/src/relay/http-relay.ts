@@ -97,6 +97,7 @@ export class HttpRelay {
         connectedAt = performance.now();
         record.markConnected(connectedAt - startedAt);
       },
+      onStall: () => this.#deps.traffic.boundHit('http_stall'),
       onHead: () => record.markAnswered(performance.now() - connectedAt),
     });
   }
@@ -146,7 +147,7 @@ export class HttpRelay {
 }
 
 function isBackendBreak(result: AttemptResult): boolean {
-  return result.kind === 'broken' && result.detail !== 'the client left';
+  return result.kind === 'broken' && !result.isByClient;
 }
 
 function ownStatus(last: Extract<AttemptResult, { kind: 'failed' }> | undefined): OwnStatus {

@@ -12,13 +12,19 @@ import { clientFault } from '../listener/client-fault.js';
 import type { DownstreamHandler, DownstreamSocket } from '../listener/downstream-socket.js';
 import type { ClosedBy } from '../observe/outcomes.js';
 import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
+import { ClosingClock } from './closing-clock.js';
 import { judgeSilence, type KeepAlive, type KeptAlive } from './keep-alive.js';
 import { MessageRate } from './rate.js';
 
+/** What a frame costs in memory beyond its payload while it waits for a backend: without it, empty messages would cost nothing. */
+const FRAME_OVERHEAD_BYTES = 256;
+
 export interface LinkOptions {
   readonly upstream: WebSocket;
+  /** See DialResult. */
+  readonly lend: () => void;
   readonly limits: RouteLimits;
-  /** Longest time without a message in either direction. */
+  /** Longest time without a message in either direction, and for a backend to take what waits for it at the end. */
   readonly idleMs: number;
   readonly traffic: Traffic;
   readonly counts: TrafficCounts;
@@ -57,6 +63,13 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
   #backendPingedAt = 0;
   #messageAt: number;
   #isPaused = true;
+  #closing: ClosingClock | undefined;
+  /** Messages that wait for the backend, or that the kernel has just taken. */
+  #queuedUp = 0;
+  readonly #onSent = (error?: Error | null): void => {
+    this.#queuedUp -= 1;
+    if (error instanceof Error) this.#counts.messagesLost += 1;
+  };
   /** Payload of the backend's ping that the client has not answered yet. */
   #askedByBackend: Buffer | undefined;
   messagesUp = 0;
@@ -95,7 +108,10 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     upstream.on('close', (code, reason) => this.#onUpstreamClose(code, reason.toString()));
     // It may have gone between its answer and ours.
     if (upstream.readyState === upstream.CLOSED) this.#onUpstreamClose(ABNORMAL_CLOSURE, '');
-    else this.#resume();
+    else {
+      this.#options.lend();
+      this.#resume();
+    }
   }
 
   /** Bytes that wait in this process for the client and for the backend. */
@@ -131,12 +147,18 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#counts.messagesUp += 1;
     this.#counts.bytesUp += bytes;
     // Copied: the native buffer is gone after this call, and `ws` may queue.
-    this.#upstream.send(Buffer.from(new Uint8Array(data)), { binary: isBinary });
-    if (this.#upstream.bufferedAmount > this.#bufferBytes + this.#maxMessageBytes) {
+    this.#queuedUp += 1;
+    this.#upstream.send(Buffer.from(new Uint8Array(data)), { binary: isBinary }, this.#onSent);
+    if (this.#waitsForBackend > this.#bufferBytes + this.#maxMessageBytes) {
       this.#hitBound('backend_buffer', CloseCode.TryAgainLater, 'the service cannot keep up');
       // Its queue is what we want rid of: it will not read a close frame behind it either.
       this.#upstream.terminate();
     }
+  }
+
+  get #waitsForBackend(): number {
+    const bytes = this.#upstream.bufferedAmount;
+    return bytes === 0 ? 0 : bytes + this.#queuedUp * FRAME_OVERHEAD_BYTES;
   }
 
   onWritable(): void {
@@ -202,7 +224,8 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#backendHeardAt = this.#keepAlive.nowMs;
     if (this.#end !== undefined) return;
     // Behind a full buffer it would be dropped, and an old payload answers no new ping: the last one counts.
-    this.#askedByBackend = data;
+    // Lent, as all that comes from there is.
+    this.#askedByBackend = Buffer.from(data);
     this.#downstream?.ping(data);
   }
 
@@ -244,6 +267,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
   // Liveness.
 
   onTick(nowMs: number): void {
+    if (this.#upstream.readyState === this.#upstream.CLOSING) this.#checkClosing(nowMs);
     // A client that does not read what is left for it is the listener's to cut: its socket is out of our hands.
     if (this.#end !== undefined) return;
     if (nowMs >= this.#lifetimeEnd)
@@ -279,6 +303,17 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
       this.#endByBackend({ code: CloseCode.InternalError, reason, isBackendFailure: true, detail });
       this.#upstream.terminate();
     }
+  }
+
+  /** Whichever side began it. */
+  #checkClosing(nowMs: number): void {
+    const waitingBytes = this.#upstream.bufferedAmount;
+    const { limits, idleMs, traffic } = this.#options;
+    this.#closing ??= new ClosingClock({ stallMs: limits.idleMs, totalMs: idleMs }, nowMs, waitingBytes);
+    const verdict = this.#closing.judge(nowMs, waitingBytes);
+    if (verdict === 'wait') return;
+    if (verdict === 'stuck') traffic.boundHit('backend_close');
+    this.#upstream.terminate();
   }
 
   // Ends.

@@ -3,8 +3,6 @@
  * given, so that its subprotocol, its cookies and its refusal are the client's. A backend that cannot be connected is
  * replaced by another, as often as the pool allows; once one has spoken, its word stands.
  */
-import { CloseCode } from '@holdfast/protocol';
-import type { WebSocket } from 'ws';
 import type { RouteConfig } from '../config.js';
 import type { Choice } from '../affinity/affinity.js';
 import { headerOf, headerValues } from '../listener/downstream-request.js';
@@ -112,11 +110,12 @@ export class WebSocketRelay {
     });
   }
 
-  #accept(choice: Choice, { upstream, headers, protocol, connectMs, handshakeMs }: Open): void {
+  #accept(choice: Choice, open: Open): void {
+    const { upstream, headers, protocol, connectMs, handshakeMs } = open;
     const { record } = this.#incoming;
     record.markConnected(connectMs);
     record.markAnswered(handshakeMs);
-    const link = this.#link(choice, upstream);
+    const link = this.#link(choice, open);
     const answer = downstreamHeaders(headers);
     if (choice.setCookie !== undefined) answer.push('set-cookie', choice.setCookie);
     const socket = this.#exchange.accept({
@@ -126,7 +125,8 @@ export class WebSocketRelay {
       handler: link,
     });
     if (socket === undefined) {
-      upstream.close(CloseCode.GoingAway);
+      // Gone without a word, as its client: there is no link that would wait for the answer to a close frame.
+      upstream.terminate();
       choice.backend.release();
       this.#end('aborted', 0, 'the client left before its handshake was answered');
       return;
@@ -136,11 +136,11 @@ export class WebSocketRelay {
     link.open(socket);
   }
 
-  #link(choice: Choice, upstream: WebSocket): RelayLink {
-    const { backend } = choice;
+  #link({ backend }: Choice, { upstream, lend }: Open): RelayLink {
     const { traffic, keepAlive, random, links } = this.#deps;
     const link: RelayLink = new RelayLink({
       upstream,
+      lend,
       limits: this.#route.limits,
       idleMs: this.#incoming.pool.timeouts.idleMs,
       traffic,

@@ -12,6 +12,7 @@ function route(name: string, match: Partial<RouteMatch>): RouteConfig {
     rewrite: { stripPrefix: undefined, replacePrefix: undefined, host: undefined },
     origins: undefined,
     compression: false,
+    auth: undefined,
     limits: {
       messageBytes: 1024,
       messagesPerSecond: 0,

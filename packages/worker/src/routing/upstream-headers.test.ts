@@ -56,6 +56,36 @@ describe('upstreamHeaders', () => {
     });
   });
 
+  const CLAIMS = [
+    'x-real-ip',
+    'x-forwarded-port',
+    'x-forwarded-prefix',
+    'x-client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+  ];
+
+  it.each(CLAIMS)('takes %s from a trusted proxy only', (name) => {
+    expect(sent([name, '6.6.6.6'])).not.toHaveProperty(name);
+    expect(sent([name, '6.6.6.6'], { ...CLIENT, isForwarded: true })[name]).toEqual(['6.6.6.6']);
+  });
+
+  it.each([
+    'x_forwarded_for',
+    'x-forwarded_proto',
+    'x_real_ip',
+    'x_request_id',
+    'transfer_encoding',
+    'sec_websocket_key',
+  ])('takes %s, which many applications read as the header with dashes, from nobody', (name) => {
+    for (const isForwarded of [false, true])
+      expect(sent([name, 'x'], { ...CLIENT, isForwarded })).not.toHaveProperty(name);
+  });
+
+  it('passes other names with underscores on', () => {
+    expect(sent(['my_token', '1', 'x_forwarded', '2'])).toMatchObject({ my_token: ['1'], x_forwarded: ['2'] });
+  });
+
   it('adds to those of a trusted proxy', () => {
     const client = { address: '203.0.113.9', isForwarded: true, proto: 'https', host: 'outer:8443' };
     expect(sent(['x-forwarded-for', '203.0.113.9', 'forwarded', 'for=203.0.113.9'], client)).toMatchObject({

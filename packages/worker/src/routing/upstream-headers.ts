@@ -1,7 +1,8 @@
 /**
  * Which headers pass to the other side. RFC 9110 §7.6.1: hop-by-hop headers, and those that the Connection header
  * names, belong to one connection and are removed; X-Forwarded-* and Forwarded (RFC 7239) are written by us *after*
- * that, so that a client cannot have them removed by naming them (envoy#44525). Pure.
+ * that, so that a client cannot have them removed by naming them (envoy#44525). Who the client is, and by what way it
+ * came, only a trusted proxy may say, under whatever name. Pure.
  */
 import { headerValues, type DownstreamRequest } from '../listener/downstream-request.js';
 import { forUpstream } from '../listener/header-bytes.js';
@@ -31,6 +32,17 @@ const OURS_IN_REQUESTS = new Set([
   'x-request-id',
 ]);
 
+/** Words of other proxies for what X-Forwarded-For says. With all of `x-forwarded-…`, they pass from a trusted proxy only. */
+const CLIENT_ADDRESS = new Set([
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-real-ip',
+]);
+
 /** What the WebSocket dialler makes itself. */
 const OURS_IN_HANDSHAKES = new Set([
   'sec-websocket-key',
@@ -54,8 +66,8 @@ export function upstreamHeaders(request: DownstreamRequest, options: UpstreamHea
   const { headers: incoming } = request;
   for (let i = 0; i < incoming.length; i += 2) {
     const name = incoming[i] ?? '';
-    if (HOP_BY_HOP.has(name) || OURS_IN_REQUESTS.has(name) || nominated?.has(name) === true) continue;
-    if (options.isHandshake && OURS_IN_HANDSHAKES.has(name)) continue;
+    if (isOurs(name, options.isHandshake) || isAlias(name) || nominated?.has(name) === true) continue;
+    if (!options.client.isForwarded && isClaim(name)) continue;
     headers.push(name, forUpstream(incoming[i + 1] ?? ''));
   }
   headers.push(...forwardedHeaders(request, options.client), 'x-request-id', options.requestId);
@@ -75,6 +87,21 @@ export function downstreamHeaders(headers: Readonly<Record<string, string | read
     for (const one of valuesOf(value)) kept.push(name, one);
   }
   return kept;
+}
+
+function isOurs(name: string, isHandshake: boolean): boolean {
+  return HOP_BY_HOP.has(name) || OURS_IN_REQUESTS.has(name) || (isHandshake && OURS_IN_HANDSHAKES.has(name));
+}
+
+function isClaim(name: string): boolean {
+  return name.startsWith('x-forwarded-') || CLIENT_ADDRESS.has(name);
+}
+
+/** Where headers become variables (CGI, WSGI, Rack, PHP), X_Forwarded_For is X-Forwarded-For: no proxy means that, so it goes. */
+function isAlias(name: string): boolean {
+  if (!name.includes('_')) return false;
+  const meant = name.replaceAll('_', '-');
+  return isOurs(meant, true) || isClaim(meant) || meant === 'content-length';
 }
 
 function forwardedHeaders(request: DownstreamRequest, client: ClientInfo): string[] {

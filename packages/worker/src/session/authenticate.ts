@@ -1,0 +1,72 @@
+/**
+ * Who is this client? A JWT says it where the route asks for one; else the backends do, where they want to be asked; else
+ * nobody in particular is everybody. The answer is a principal, which a session keeps for life.
+ */
+import { ProtocolError, readAuthenticated, type Authenticated } from '@holdfast/protocol';
+import type { Pool } from '../pool/pool.js';
+import type { Link } from '../trunk/link.js';
+import type { Trunks } from '../trunk/trunks.js';
+import { verifyJwt } from './jwt.js';
+import type { SessionRoute } from './session-end.js';
+
+export interface Identity {
+  /** '' for nobody in particular. */
+  readonly principal: string;
+  readonly claims: object | undefined;
+}
+
+/** unavailable: those who would know do not answer; the client may come back later. */
+export type Identified = Identity | 'refused' | 'unavailable';
+
+export interface Credentials {
+  readonly pool: Pool;
+  readonly route: SessionRoute;
+  /** JSON of path, query, headers and address. */
+  readonly request: string;
+  readonly auth: string | undefined;
+}
+
+const ANYBODY: Identity = { principal: '', claims: undefined };
+/** How long a client waits for the first backend to be there. */
+export const PATIENCE_MS = 2000;
+const MAX_ASKED = 2;
+
+export async function identify(trunks: Trunks, credentials: Credentials): Promise<Identified> {
+  const { pool, route, auth } = credentials;
+  if (route.auth !== undefined) {
+    const verified = auth === undefined ? undefined : await verifyJwt(auth, route.auth.jwt);
+    return verified ?? 'refused';
+  }
+  const ready = await trunks.waitFor(() => notEmpty(trunks.readyOf(pool)), PATIENCE_MS);
+  if (ready === undefined) return 'unavailable';
+  const asking = ready.filter(({ readyTrunk }) => readyTrunk?.backend?.authenticates === true);
+  return asking.length === 0 ? ANYBODY : askBackends(asking, credentials);
+}
+
+async function askBackends(links: readonly Link[], { request, auth }: Credentials): Promise<Identified> {
+  // The least loaded first: all know the same.
+  const sorted = [...links].sort((a, b) => a.backend.load - b.backend.load).slice(0, MAX_ASKED);
+  for (const link of sorted) {
+    const body = { op: 'authenticate', auth, ...(JSON.parse(request) as object) };
+    const answer = await link.readyTrunk?.request(body);
+    if (answer?.ok !== true) continue;
+    const authenticated = readAnswer(answer.body);
+    if (authenticated === undefined) continue;
+    const { principal, claims } = authenticated;
+    return principal === null ? 'refused' : { principal, claims };
+  }
+  return 'unavailable';
+}
+
+function readAnswer(body: Readonly<Record<string, unknown>>): Authenticated | undefined {
+  try {
+    return readAuthenticated(body);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+function notEmpty<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}

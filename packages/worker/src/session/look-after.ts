@@ -1,0 +1,50 @@
+/**
+ * What time does to a session: looked at several times per heartbeat by one timer for all (sessions.ts), so that an idle
+ * session costs no timer of its own.
+ */
+import { ABNORMAL_CLOSURE, CloseCode, HELLO_TIMEOUT_MS } from '@holdfast/protocol';
+import { judgeSilence } from '../relay/keep-alive.js';
+import type { Greeter } from './greeter.js';
+import type { Session } from './session.js';
+
+export interface Care {
+  readonly greeter: Greeter;
+  readonly pacingMs: number;
+  readonly onIdle: () => void;
+}
+
+export function lookAfter(session: Session, nowMs: number, care: Care): void {
+  const { client, state } = session;
+  if (state === 'hello' && nowMs - session.openedAtMs >= HELLO_TIMEOUT_MS) {
+    session.close(CloseCode.HelloTimeout, `expected a hello within ${HELLO_TIMEOUT_MS} ms, got none`);
+  }
+  if (state === 'hello' || state === 'opening' || session.isOver) return;
+  const { idleMs } = session.route.limits;
+  const silence = judgeSilence(nowMs, client.heardAtMs, client.pingedAtMs, idleMs);
+  if (client.isStuck(nowMs)) session.endSlow();
+  else if (nowMs >= session.endsAtMs)
+    session.hitBound('lifetime', CloseCode.GoingAway, 'the connection reached its lifetime');
+  else if (silence === 'stale') {
+    care.onIdle();
+    session.cut(ABNORMAL_CLOSURE, `expected a sign of life within ${idleMs} ms, got none`);
+  } else if (session.isPlain) {
+    if (silence === 'ping') session.ping(undefined);
+  } else greet(session, nowMs, { care, isAsked: silence === 'ping' });
+}
+
+function greet(session: Session, nowMs: number, { care, isAsked }: { care: Care; isAsked: boolean }): void {
+  const { client } = session;
+  if (care.greeter.isTokenOld(session, performance.now())) session.send(care.greeter.token(session));
+  const heartbeatMs = session.pool.config.session?.heartbeatMs ?? Infinity;
+  const isNews = hasChanged(session.pacingToldMs, care.pacingMs);
+  const isQuiet = nowMs - client.sentAtMs >= heartbeatMs;
+  // News waits for its turn: the pacing of all clients changes at the same time.
+  if (!isQuiet && !isAsked && !(isNews && nowMs - client.pingedAtMs >= heartbeatMs)) return;
+  if (isNews) session.pacingToldMs = care.pacingMs;
+  session.ping(isNews ? care.pacingMs : undefined);
+}
+
+/** By more than 20 %. */
+function hasChanged(told: number, now: number): boolean {
+  return Math.abs(now - told) > told * 0.2;
+}

@@ -1,0 +1,31 @@
+/** The body of `open`: who the session is, and what its next backend has to know of it. */
+import type { ClientCounters, OpenCause, SessionCounters } from '@holdfast/protocol';
+import type { Session } from './session.js';
+
+export interface OpenHow {
+  readonly cause: OpenCause;
+  /** Absent: the client tells by `resync`. */
+  readonly client?: ClientCounters | undefined;
+  readonly counters?: SessionCounters | undefined;
+  readonly state?: string | undefined;
+  readonly checkpoint?: { readonly handled: number; readonly state: string } | undefined;
+}
+
+/** Of a client that has and keeps nothing. */
+export const NEW_CLIENT: ClientCounters = { received: 0, lowest: 1, sent: 0 };
+
+export function openBody(session: Session, { cause, client, counters, state, checkpoint }: OpenHow): object {
+  return {
+    ...(JSON.parse(session.request) as object),
+    session: session.id,
+    generation: session.generation,
+    cause,
+    plain: session.isPlain,
+    windowMs: session.pool.config.session?.resumeWindowMs ?? 0,
+    // A plain client never sends a resync: its backend must not wait for one.
+    client: session.isPlain ? NEW_CLIENT : client,
+    counters,
+    state,
+    checkpoint,
+  };
+}

@@ -1,0 +1,42 @@
+/**
+ * How long the clients of this machine should take to come back if it died now (PROTOCOL.md, "Reconnecting"): its sessions
+ * over four fifths of what the others can admit. Pure.
+ */
+export interface WorkerInfo {
+  /** The machine's balancer, that the worker belongs to. */
+  readonly balancer: string;
+  readonly sessions: number;
+  readonly admissionPerSecond: number;
+}
+
+/** The others have clients of their own. */
+const SHARE_FOR_THEM = 0.8;
+
+/** @param workers all that are alive, those of this machine included. */
+export function pacingWindowMs(balancer: string, workers: readonly WorkerInfo[]): number {
+  const own = workers.filter((worker) => worker.balancer === balancer);
+  const elsewhere = workers.filter((worker) => worker.balancer !== balancer);
+  // A machine alone: one of its workers dies at a time, and the others take its clients.
+  const others = elsewhere.length > 0 ? elsewhere : own.slice(0, Math.max(1, own.length - 1));
+  const perSecond = others.reduce((sum, { admissionPerSecond }) => sum + admissionPerSecond, 0);
+  const sessions = own.reduce((sum, worker) => sum + worker.sessions, 0);
+  return perSecond === 0 ? 0 : Math.round((sessions / (SHARE_FOR_THEM * perSecond)) * 1000);
+}
+
+/** What a lease says; undefined for what this version does not understand. */
+export function readWorkerInfo(text: string): WorkerInfo | undefined {
+  let info: unknown;
+  try {
+    info = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof info !== 'object' || info === null) return undefined;
+  const { balancer, sessions, admissionPerSecond } = info as Readonly<Record<string, unknown>>;
+  if (typeof balancer !== 'string' || !isCount(sessions) || !isCount(admissionPerSecond)) return undefined;
+  return { balancer, sessions, admissionPerSecond };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}

@@ -1,0 +1,158 @@
+/**
+ * A client comes back for its session. Shared state says who has it and makes this connection its owner; where shared state
+ * cannot be asked, the token names the backend. A backend that is alive goes on where it was; one that is gone is replaced,
+ * with what was parked or committed. At most three calls to shared state.
+ */
+import { type ClientCounters, CloseCode } from '@holdfast/protocol';
+import type { SessionRecord } from '@holdfast/state';
+import type { Backend } from '../pool/backend.js';
+import type { Link } from '../trunk/link.js';
+import { PATIENCE_MS } from './authenticate.js';
+import { chooseLink } from './choose-link.js';
+import { comeBackLater } from './come-back-later.js';
+import { connectSession } from './connect.js';
+import { refusalOf, type Refusal } from './open-result.js';
+import { type OpenHow, openBody } from './opening.js';
+import { restorationOf } from './restoration.js';
+import type { Session } from './session.js';
+import type { SessionParts } from './session-parts.js';
+import type { ResumeClaims } from './token.js';
+
+/** The session is ours by this generation, as far as anybody could be asked. */
+interface Claim {
+  readonly generation: number;
+  readonly backendId: string;
+  readonly incarnation: string;
+  /** undefined: the token alone says so. */
+  readonly stored: { readonly record: SessionRecord; readonly previousGeneration: number } | undefined;
+}
+
+export async function resumeSession(
+  parts: SessionParts,
+  session: Session,
+  claims: ResumeClaims,
+  client: ClientCounters,
+): Promise<void> {
+  const { trunks } = parts;
+  // Without a backend a claim would do nothing but fence off whoever has the session.
+  const somebody = await trunks.waitFor(() => chooseLink(trunks, session, new Set()), PATIENCE_MS);
+  if (session.isOver) return;
+  if (somebody === undefined) return later(parts, session, 'no instance of the service is available');
+  session.id = claims.sessionId;
+  session.hasToken = true;
+  const claim = await makeClaim(parts, claims);
+  if (session.isOver) return;
+  if (claim === 'forbidden') {
+    parts.stats.entered(session.pool.name, 'forbidden');
+    return session.close(CloseCode.Forbidden, 'this session belongs to somebody else');
+  }
+  session.generation = claim.generation;
+  const refusal = await resumeAtHolder(parts, session, claim, client);
+  if (refusal === undefined || refusal.kind === 'left' || session.isOver) return;
+  if (refusal.kind === 'closed') return session.endByBackend(refusal.code, refusal.reason, true);
+  // Claimed by somebody else a moment ago. If this client is the real one, it comes again and claims anew.
+  if (refusal.kind === 'fenced') return later(parts, session, 'the session was claimed meanwhile');
+  return restore(parts, session, claim, client);
+}
+
+async function makeClaim({ records }: SessionParts, claims: ResumeClaims): Promise<Claim | 'forbidden'> {
+  const outcome = await records.resume(claims);
+  if (outcome.kind === 'forbidden') return 'forbidden';
+  if (outcome.kind !== 'resumed') {
+    const { backendId, incarnation } = claims;
+    return { generation: claims.generation + 1, backendId, incarnation, stored: undefined };
+  }
+  const { generation, previousGeneration, record } = outcome;
+  const { backendId, backendIncarnation } = record;
+  return { generation, backendId, incarnation: backendIncarnation, stored: { record, previousGeneration } };
+}
+
+/** `elsewhere`: the backend that had it is gone, or has it no more. */
+async function resumeAtHolder(
+  parts: SessionParts,
+  session: Session,
+  claim: Claim,
+  client: ClientCounters,
+): Promise<Refusal | undefined> {
+  const link = await findHolder(parts, session, claim);
+  if (session.isOver) return { kind: 'left' };
+  if (link === undefined) return { kind: 'elsewhere' };
+  session.bind(link);
+  const refusal = await openAndWelcome(parts, session, { cause: 'resume', client });
+  if (refusal?.kind !== 'fenced' || claim.stored !== undefined) {
+    if (refusal === undefined && claim.stored === undefined) void parts.records.create(session);
+    return refusal;
+  }
+  // Nobody could tell us the generation, until the backend did.
+  session.generation = Math.max(session.generation, refusal.generation ?? 0) + 1;
+  const second = await openAndWelcome(parts, session, { cause: 'resume', client });
+  if (second === undefined) void parts.records.create(session);
+  return second;
+}
+
+/** The link to the very life of the backend that has the session; waits a moment for one that is being dialled. */
+async function findHolder(
+  { trunks }: SessionParts,
+  { pool }: Session,
+  { backendId, incarnation }: Claim,
+): Promise<Link | undefined> {
+  const look = (): Link | 'gone' | undefined => {
+    const backend = pool.find(backendId);
+    const link = backend && trunks.linkOf(backend);
+    if (link === undefined) return 'gone';
+    if (link.provenTrunk !== undefined) return link.incarnation === incarnation ? link : 'gone';
+    return link.isConnecting || link.isReturning ? undefined : 'gone';
+  };
+  const found = await trunks.waitFor(look, PATIENCE_MS);
+  return found === 'gone' ? undefined : found;
+}
+
+/** Another backend goes on with what was kept; where nothing was, the client gets a new session and is told. */
+async function restore(parts: SessionParts, session: Session, claim: Claim, client: ClientCounters): Promise<void> {
+  const { trunks, records } = parts;
+  const { stored } = claim;
+  const restoration = stored && restorationOf(stored.record, stored.previousGeneration);
+  session.bind(undefined);
+  if (stored === undefined || restoration === undefined) {
+    return connectSession(parts, session, { from: client.received + 1, to: null });
+  }
+  const link = chooseLink(trunks, session, new Set<Backend>());
+  if (link === undefined) return later(parts, session, 'no instance of the service is available');
+  session.bind(link);
+  const rebinding = await records.rebind(session, link);
+  if (session.isOver) return;
+  if (rebinding.kind === 'fenced') return session.close(CloseCode.Replaced, 'a newer connection has the session');
+  session.generation = rebinding.generation;
+  const tail = restoration.counters === undefined ? [] : await records.readTail(session.id);
+  if (session.isOver) return;
+  if (tail === undefined) return later(parts, session, 'what was kept for the client cannot be read now');
+  const refusal = await openAndWelcome(parts, session, { ...restoration, client }, tail);
+  if (refusal === undefined || refusal.kind === 'left') return;
+  if (refusal.kind === 'closed') return session.endByBackend(refusal.code, refusal.reason, true);
+  later(parts, session, 'the service did not take the session');
+}
+
+async function openAndWelcome(
+  parts: SessionParts,
+  session: Session,
+  how: OpenHow,
+  tail: Parameters<Session['openStream']>[0]['tail'] = [],
+): Promise<Refusal | undefined> {
+  const result = await session.openStream({
+    trunk: session.link?.provenTrunk,
+    body: openBody(session, how),
+    tail,
+    onOpened: (opened) => {
+      session.isResumed = true;
+      session.welcome(parts.greeter.welcome(session, opened, { resumed: true }));
+      parts.stats.entered(session.pool.name, how.cause === 'resume' ? 'resumed' : 'restored');
+      parts.onSettled(session);
+    },
+  });
+  return refusalOf(result);
+}
+
+function later({ stats, random }: SessionParts, session: Session, reason: string): void {
+  stats.entered(session.pool.name, 'unavailable');
+  comeBackLater(session, { random: random(), reason });
+}

@@ -1,0 +1,393 @@
+/**
+ * A session, as long as its client's connection is here: joins the connection and a stream of a trunk. Data frames pass
+ * unread, but for their first byte; control frames are read here, and the host (sessions.ts) decides about them. One object
+ * with its two halves per connection, without timers, promises or closures while it is idle. It is let go of when the connection
+ * ends: all that outlives it is at the backend, in shared state, and in the client's token.
+ */
+import {
+  CloseCode,
+  decodeCloseFrame,
+  decodeJson,
+  decodeWithTail,
+  encodeClose,
+  encodeJson,
+  encodePing,
+  PONG,
+  ProtocolError,
+  readHandoff,
+  readOpened,
+  SessionKind,
+  TrunkKind,
+} from '@holdfast/protocol';
+import type { DownstreamHandler } from '../listener/downstream-socket.js';
+import type { BoundName } from '../observe/traffic.js';
+import type { Pool } from '../pool/pool.js';
+import type { Link } from '../trunk/link.js';
+import type { DataRun, StreamOwner } from '../trunk/stream-owner.js';
+import { BackendSide, type StreamOpening } from './backend-side.js';
+import type { ClientConnection } from './client-connection.js';
+import { type ClientControl, readClientControl } from './client-control.js';
+import { ClientSide, type Taken } from './client-side.js';
+import { MessageLimits } from './message-limits.js';
+import type { OpenResult } from './open-attempt.js';
+import { endByClient, type SessionEnd, type SessionOrigin, type SessionRoute, wireEnd } from './session-end.js';
+import type { SessionHost, SessionStart } from './session-host.js';
+import { Tally } from './tally.js';
+import { isWelcomed, nextSessionState, type SessionEvent, type SessionState } from './state.js';
+
+const NOTHING = new Uint8Array(0);
+
+export class Session implements DownstreamHandler, StreamOwner {
+  readonly pool: Pool;
+  readonly route: SessionRoute;
+  readonly isPlain: boolean;
+  readonly origin: SessionOrigin;
+  readonly client: ClientSide;
+  readonly tally: Tally = new Tally();
+  readonly openedAtMs: number;
+  /** Of the connection, by the route's `lifetime`. */
+  readonly endsAtMs: number;
+  /** '' until it is known which session this is. */
+  id = '';
+  generation = 0;
+  /** JSON, with principal and claims once they are known. */
+  request: string;
+  /** Hash. */
+  principal = '';
+  /** The client could come back for this session: its end here is not the end of it. */
+  hasToken = false;
+  tokenSignedAtMs = 0;
+  pacingToldMs = 0;
+  isAuthenticating = false;
+  isResumed = false;
+  rehomes = 0;
+  /** When it lost its backend, or was asked to leave it. */
+  unboundAtMs = 0;
+  readonly #host: SessionHost<Session>;
+  readonly #limits: MessageLimits;
+  readonly #backendSide = new BackendSide();
+  #state: SessionState;
+  #link: Link | undefined;
+  /** `rehomed` frames that the client has not answered: its answer to the last one counts. */
+  #resyncsOwed = 0;
+
+  constructor(host: SessionHost<Session>, { pool, route, isPlain, request, origin }: SessionStart) {
+    this.#host = host;
+    this.pool = pool;
+    this.route = route;
+    this.isPlain = isPlain;
+    this.request = request;
+    this.origin = origin;
+    this.#state = isPlain ? 'opening' : 'hello';
+    this.openedAtMs = host.nowMs;
+    this.client = new ClientSide(host.nowMs);
+    this.#limits = new MessageLimits(route.limits, isPlain);
+    const { lifetimeMs } = route.limits;
+    // ±10 %: connections that came together must not go together.
+    this.endsAtMs = lifetimeMs > 0 ? host.nowMs + lifetimeMs * (0.9 + host.random() * 0.2) : Infinity;
+  }
+
+  /** Before anything else. */
+  attach(connection: ClientConnection): void {
+    this.client.attach(connection);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** To the backend that it counts as one of. */
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  get bufferedBytes(): { readonly down: number; readonly up: number } {
+    return { down: this.client.bufferedBytes, up: this.#backendSide.heldBytes };
+  }
+
+  // From the client.
+
+  onMessage(data: ArrayBuffer, isBinary: boolean): void {
+    if (this.isOver) return;
+    this.client.heardAtMs = this.#host.nowMs;
+    const bytes = new Uint8Array(data);
+    if (this.isPlain) {
+      this.#onClientData(bytes, isBinary ? TrunkKind.Binary : TrunkKind.Text);
+      return;
+    }
+    const kind = bytes[0];
+    if (isBinary && kind === SessionKind.Binary) this.#onClientData(bytes, TrunkKind.Binary);
+    else if (!isBinary && kind === SessionKind.Text) this.#onClientData(bytes, TrunkKind.Text);
+    else if (!isBinary && kind === SessionKind.Ack) this.#onClientAck(bytes);
+    else this.#onClientControl(bytes, isBinary);
+  }
+
+  onWritable(): void {
+    if (this.client.drained(this.#host.nowMs)) this.#backendSide.sendCredit(true);
+  }
+
+  onPing(): void {
+    this.client.heardAtMs = this.#host.nowMs;
+  }
+
+  onPong(): void {
+    this.client.heardAtMs = this.#host.nowMs;
+  }
+
+  onClose(code: number, reason: string): void {
+    this.client.detach();
+    const end = endByClient(code, reason);
+    if (end.isTooBig) this.#host.boundHit('message_bytes');
+    this.#finish({ ...end, isFinal: !this.hasToken });
+  }
+
+  #onClientData(bytes: Uint8Array, kind: number): void {
+    const breach = this.#limits.judge(bytes.length);
+    if (breach !== undefined) {
+      this.hitBound(breach.bound, breach.code, breach.reason);
+      return;
+    }
+    this.tally.up(bytes.length);
+    if (this.#state === 'live' && !this.#backendSide.isHeldUp) this.#backendSide.send(kind, bytes);
+    else this.#withhold(bytes, kind);
+  }
+
+  /** Passes a slow handler's queue: it is not data, and the other direction needs it. */
+  #onClientAck(bytes: Uint8Array): void {
+    if (this.#state === 'live') this.#backendSide.send(TrunkKind.Text, bytes);
+    else this.#withhold(bytes, TrunkKind.Text);
+  }
+
+  /** What nobody takes now. An SDK client sends it again after its resync, a plain one never would. */
+  #withhold(bytes: Uint8Array, kind: number): void {
+    if (!this.isPlain && this.#state !== 'live') {
+      if (!isWelcomed(this.#state))
+        this.close(CloseCode.BrokeProtocol, 'expected a hello, and nothing before its answer');
+      return;
+    }
+    this.#backendSide.hold(kind, bytes);
+    if (this.#backendSide.heldBytes <= this.route.limits.bufferBytes + this.#limits.frameBytes) return;
+    this.hitBound('backend_buffer', CloseCode.TryAgainLater, 'the service cannot keep up');
+  }
+
+  #onClientControl(bytes: Uint8Array, isBinary: boolean): void {
+    try {
+      this.#takeControl(readClientControl(bytes, isBinary));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.close(error.closeCode, error.message);
+    }
+  }
+
+  #takeControl(control: ClientControl): void {
+    if (control.type === 'hello') {
+      this.move('hello');
+      this.#host.onHello(this, control.hello);
+      return;
+    }
+    if (!isWelcomed(this.#state)) throw new ProtocolError(`${control.type}: expected the welcome before it`);
+    switch (control.type) {
+      case 'resync':
+        return this.#onResync(encodeJson(control.counters));
+      case 'ping':
+        return this.send(PONG);
+      case 'pong':
+        return;
+      case 'auth':
+        return this.#host.onAuth(this, control.auth);
+      case 'close': {
+        const { code, reason } = control.close;
+        this.#finish({ code, reason, closedBy: 'client', isFinal: true, detail: undefined });
+        return this.client.end(code, reason);
+      }
+    }
+  }
+
+  #onResync(counters: Uint8Array): void {
+    if (this.#resyncsOwed === 0) throw new ProtocolError('resync: expected one for each rehomed, got one more');
+    this.#resyncsOwed -= 1;
+    // An answer to the last but one: the backend that it is for is lost already.
+    if (this.#resyncsOwed > 0 || this.#state !== 'resyncing') return;
+    this.#backendSide.send(TrunkKind.Resync, counters);
+    this.move('resynced');
+  }
+
+  // From the backend.
+
+  onData(bytes: Uint8Array, run: DataRun): void {
+    if (this.client.isGone || this.#backendSide.isOpening) return;
+    this.tally.down(bytes, run, this.isPlain);
+    const host = this.#host;
+    this.#afterSend(this.client.write(host.writer, bytes, run, host.nowMs));
+  }
+
+  onStreamFrame(kind: number, payload: Uint8Array): void {
+    switch (kind) {
+      case TrunkKind.Opened:
+        this.#limits.setBackend(this.#link?.provenTrunk?.backend?.maxMessageBytes ?? 0);
+        this.#backendSide.opened(readOpened(decodeJson(payload)));
+        // The client has not become any faster by the change.
+        if (this.client.isStopped) this.#backendSide.sendCredit(false);
+        return;
+      case TrunkKind.Close:
+      case TrunkKind.Detach:
+        return this.#onStreamEnd(decodeCloseFrame(payload), kind === TrunkKind.Close);
+      case TrunkKind.Handoff: {
+        const { json, tail } = decodeWithTail(payload);
+        const handoff = readHandoff(json);
+        this.move('handedOff');
+        this.#backendSide.forget();
+        return this.#host.onHandedOff(this, { handoff, tail });
+      }
+      case TrunkKind.Credit:
+        this.#backendSide.onCredit(payload);
+        if (this.#state === 'live') this.#backendSide.releaseHeld();
+    }
+  }
+
+  onTrunkLost(): void {
+    this.#backendSide.forget();
+    if (this.#backendSide.settle({ kind: 'lost' })) return;
+    if (nextSessionState(this.#state, 'streamLost') === undefined) return;
+    this.#leaveBackend('streamLost');
+    this.#host.onStreamLost(this);
+  }
+
+  #onStreamEnd({ code, reason }: { readonly code: number; readonly reason: string }, isFinal: boolean): void {
+    this.#backendSide.forget();
+    if (!this.#backendSide.settle({ kind: 'refused', code, reason })) this.endByBackend(code, reason, isFinal);
+  }
+
+  // What the host does with it.
+
+  /** The session counts as one of this backend's from now on; undefined: as nobody's. */
+  bind(link: Link | undefined): void {
+    this.#link?.backend.release();
+    this.#link = link;
+    this.tally.moveTo(link && this.#host.countsOf(this, link.backend));
+    if (link === undefined) return;
+    link.backend.acquire();
+    this.origin.onBackend(link.backend.id);
+  }
+
+  openStream(opening: StreamOpening): Promise<OpenResult> {
+    return this.#backendSide.open(this, opening);
+  }
+
+  /** The first answer to the client; data follows. A plain client gets none. */
+  welcome(frame: string): void {
+    this.move('opened');
+    this.tally.opened();
+    if (this.isPlain) this.#backendSide.releaseHeld();
+    else {
+      this.hasToken = true;
+      this.send(frame);
+    }
+  }
+
+  askHandoff(): void {
+    this.#leaveBackend('askHandoff');
+    this.#backendSide.send(TrunkKind.Handoff, NOTHING);
+  }
+
+  /** It has a backend again; the client, unless it is a plain one, says what it has and what it has not. */
+  rehomed(frame: string): void {
+    this.rehomes += 1;
+    this.move('reopened');
+    if (this.isPlain) {
+      this.move('resynced');
+      this.#backendSide.releaseHeld();
+    } else {
+      this.#resyncsOwed += 1;
+      this.send(frame);
+    }
+  }
+
+  /** A control frame for the client. */
+  send(frame: string): void {
+    this.#afterSend(this.client.send(frame, this.#host.nowMs));
+  }
+
+  /** Asks for a sign of life. */
+  ping(pacingMs: number | undefined): void {
+    this.client.pingedAtMs = this.#host.nowMs;
+    if (this.isPlain) this.client.ping();
+    else this.send(encodePing(pacingMs));
+  }
+
+  // Ends.
+
+  /** Of the connection, on Holdfast's own account. The session lives on where its client can resume it. */
+  close(code: number, reason: string, detail?: string): void {
+    this.#finish({ code, reason, closedBy: 'edge', isFinal: !this.hasToken, detail });
+    this.client.end(code, reason);
+  }
+
+  /** Without a close frame, for a client that would not read it. */
+  cut(code: number, detail: string): void {
+    this.#finish({ code, reason: '', closedBy: 'edge', isFinal: !this.hasToken, detail });
+    this.client.cut();
+  }
+
+  /** @param isFinal the application closed the session; else the connection alone ends. */
+  endByBackend(code: number, reason: string, isFinal: boolean): void {
+    if (isFinal) this.endForGood({ code, reason, closedBy: 'backend' });
+    else this.#end({ code, reason, closedBy: 'backend', isFinal });
+  }
+
+  /** Of the session itself: the client is told that there is nothing to come back for. */
+  endForGood(end: Pick<SessionEnd, 'code' | 'reason' | 'closedBy'>): void {
+    const { code, reason } = wireEnd(end);
+    if (!this.isPlain) this.send(encodeClose({ code, reason }));
+    this.#end({ ...end, isFinal: true });
+  }
+
+  #end(end: Omit<SessionEnd, 'detail'>): void {
+    const { code, reason } = wireEnd(end);
+    this.#finish({ ...end, code, reason, detail: undefined });
+    this.client.end(code, reason);
+  }
+
+  hitBound(bound: BoundName, code: number, reason: string): void {
+    if (this.isOver) return;
+    this.#host.boundHit(bound);
+    this.close(code, reason, `limit: ${bound}`);
+  }
+
+  endSlow(): void {
+    this.hitBound('client_buffer', CloseCode.SlowConsumer, 'the client reads too slowly');
+  }
+
+  #finish(end: SessionEnd): void {
+    if (this.isOver) return;
+    this.move('ended');
+    this.#backendSide.end(end.code, end.reason, end.isFinal);
+    this.#host.onEnded(this, end);
+    this.bind(undefined);
+  }
+
+  // Small things.
+
+  #leaveBackend(event: 'streamLost' | 'askHandoff'): void {
+    if (this.#state !== 'handing') this.unboundAtMs = performance.now();
+    this.move(event);
+    if (!this.isPlain) this.#backendSide.dropHeld();
+  }
+
+  #afterSend(taken: Taken): void {
+    if (taken === 'fine' || this.isOver) return;
+    if (taken === 'overrun') this.endSlow();
+    else this.#backendSide.sendCredit(false);
+  }
+
+  /** Throws a ProtocolError when it cannot be: whoever caused it is to blame. */
+  move(event: SessionEvent): void {
+    const next = nextSessionState(this.#state, event);
+    if (next === undefined) throw new ProtocolError(`session: expected no ${event} while ${this.#state}, got one`);
+    this.#state = next;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Sessions of one worker between fake clients and scripted backends, on a shared state in memory whose calls can be made to
+ * fail. Several stages on one store stand for several workers. Time is the test's (fake timers).
+ */
+import { randomBytes } from 'node:crypto';
+import { createEmbeddedState, EmbeddedStore, handleCall, type SharedState } from '@holdfast/state';
+import { pino } from 'pino';
+import type { AuthConfig, PoolConfig, RouteLimits, SessionPoolConfig } from '../../config.js';
+import type { BackendSnapshot, BackendState } from '../../control/messages.js';
+import { Traffic } from '../../observe/traffic.js';
+import type { Pool } from '../../pool/pool.js';
+import { Pools } from '../../pool/pools.js';
+import { ScriptedBackend, type ScriptedBackendOptions } from '../../trunk/testing/scripted-backend.js';
+import type { Identity } from '../authenticate.js';
+import type { SessionEnd, SessionSummary } from '../session-end.js';
+import { Sessions } from '../sessions.js';
+import { FakeClient } from './fake-client.js';
+
+export interface StageOptions {
+  readonly backends?: Readonly<Record<string, ScriptedBackendOptions>>;
+  readonly session?: Partial<SessionPoolConfig>;
+  readonly pool?: Partial<PoolConfig>;
+  readonly store?: EmbeddedStore;
+  readonly balancer?: string;
+  /** Of another stage: the same backends behind another worker. */
+  readonly sharedBackends?: ReadonlyMap<string, ScriptedBackend>;
+}
+
+export interface ConnectOptions {
+  readonly isPlain?: boolean;
+  readonly limits?: Partial<RouteLimits>;
+  readonly auth?: AuthConfig;
+  readonly identity?: Identity;
+}
+
+const LIMITS: RouteLimits = {
+  messageBytes: 1024,
+  messagesPerSecond: 0,
+  connectionsPerAddress: 0,
+  idleMs: 120_000,
+  lifetimeMs: 0,
+  bufferBytes: 4096,
+};
+const SESSION: SessionPoolConfig = {
+  trunkPath: '/.holdfast/trunk',
+  onBackendLoss: 'rehome',
+  resumeWindowMs: 120_000,
+  heartbeatMs: 15_000,
+  maxHandoffs: 100,
+};
+export const REQUEST: string = JSON.stringify({
+  path: '/chat',
+  query: 'a=1',
+  headers: { host: 'h' },
+  address: '192.0.2.1',
+});
+
+export class Stage {
+  readonly backends: ReadonlyMap<string, ScriptedBackend>;
+  readonly store: EmbeddedStore;
+  readonly state: SharedState;
+  readonly sessions: Sessions;
+  readonly traffic: Traffic = new Traffic();
+  readonly ends: { readonly session: SessionSummary; readonly end: SessionEnd }[] = [];
+  readonly stateCalls: string[] = [];
+  /** Calls whose name this answers true for are refused. */
+  isStateDown: (method: string) => boolean = () => false;
+  readonly #pools: Pools;
+  readonly #config: PoolConfig;
+  readonly #states = new Map<string, BackendState>();
+
+  constructor(options: StageOptions = {}) {
+    const scripted = Object.entries(options.backends ?? { b1: {}, b2: {} });
+    this.backends = options.sharedBackends ?? new Map(scripted.map(([id, it]) => [id, new ScriptedBackend(it)]));
+    this.#config = poolConfig(options);
+    this.#pools = new Pools({ random: () => 0.5, now: Date.now });
+    this.#pools.update({ chat: this.#config }, { chat: this.#snapshot() });
+    this.store = options.store ?? new EmbeddedStore();
+    this.state = createEmbeddedState({ call: (method, args) => this.#call(method, args) });
+    this.sessions = new Sessions(
+      {
+        state: this.state,
+        dial: ({ url }) => this.backend(new URL(url).hostname).dial(),
+        traffic: this.traffic,
+        balancer: options.balancer ?? 'here',
+        log: pino({ level: 'silent' }),
+        random: () => 0.5,
+        randomBytes,
+      },
+      this.#settings(),
+    );
+  }
+
+  backend(id: string): ScriptedBackend {
+    const backend = this.backends.get(id);
+    if (backend === undefined) throw new Error(`stage: expected a backend ${id}, got none`);
+    return backend;
+  }
+
+  get pool(): Pool {
+    const pool = this.#pools.get('chat');
+    if (pool === undefined) throw new Error('stage: expected a pool');
+    return pool;
+  }
+
+  /** The operator's word. */
+  setState(id: string, state: BackendState): void {
+    this.#states.set(id, state);
+    this.#pools.update({ chat: this.#config }, { chat: this.#snapshot() });
+    this.sessions.update(this.#settings());
+  }
+
+  connect({ isPlain = false, limits = {}, auth, identity }: ConnectOptions = {}): FakeClient {
+    const client = new FakeClient();
+    const origin = {
+      onBackend: () => undefined,
+      onEnd: (session: SessionSummary, end: SessionEnd) => void this.ends.push({ session, end }),
+    };
+    const route = { name: 'chat', limits: { ...LIMITS, ...limits }, auth };
+    const session = this.sessions.create({ pool: this.pool, route, isPlain, request: REQUEST, origin });
+    client.session = session;
+    this.sessions.open(session, client, identity);
+    return client;
+  }
+
+  /** The backend that has this session, by its own account. */
+  holderOf(sessionId: string): string | undefined {
+    for (const [id, backend] of this.backends) if (backend.held.has(sessionId)) return id;
+    return undefined;
+  }
+
+  close(): void {
+    this.sessions.close();
+    this.store.close();
+  }
+
+  #call(method: string, args: readonly unknown[]): Promise<unknown> {
+    this.stateCalls.push(method);
+    if (this.isStateDown(method)) return Promise.reject(new Error('the state is down'));
+    // Over the border, as with a supervisor.
+    return Promise.resolve(structuredClone(args)).then((copy) => structuredClone(handleCall(this.store, method, copy)));
+  }
+
+  #settings(): { pools: Iterable<Pool>; secrets: readonly string[]; maxMessageBytes: number } {
+    return { pools: this.#pools.all, secrets: ['secret'], maxMessageBytes: 1024 };
+  }
+
+  #snapshot(): readonly BackendSnapshot[] {
+    return [...this.backends.keys()].map((id) => ({
+      id,
+      url: `http://${id}`,
+      weight: 1,
+      state: this.#states.get(id) ?? 'ready',
+      slowStartedAt: undefined,
+    }));
+  }
+}
+
+function poolConfig({ session, pool }: StageOptions): PoolConfig {
+  return {
+    name: 'chat',
+    session: { ...SESSION, ...session },
+    backends: { type: 'static', backends: [] },
+    balance: 'least-connections',
+    sticky: undefined,
+    health: undefined,
+    outlier: { consecutiveFailures: 0, baseEjectionMs: 1000, maxEjectionMs: 10_000, maxEjectedPercent: 50 },
+    slowStartMs: 0,
+    panicThreshold: 0,
+    timeouts: { connectMs: 1000, handshakeMs: 1000, idleMs: 1000, responseMs: 1000 },
+    retries: 1,
+    ...pool,
+  };
+}
