@@ -1,4 +1,4 @@
-// The one direction of dependencies: protocol ← state ← worker ← balancer. What an arrow forbids here, no review has to find.
+// The one direction of dependencies: protocol ← state ← worker ← balancer, protocol ← backend, protocol ← client. What an arrow forbids here, no review has to find.
 
 const outside = (name, allowed) => ({
   name: `${name}-depends-on-${allowed.join('-and-') || 'nothing'}-only`,
@@ -17,11 +17,13 @@ export default {
     outside('state', ['protocol']),
     outside('worker', ['protocol', 'state']),
     outside('balancer', ['protocol', 'state', 'worker']),
+    outside('backend', ['protocol']),
+    outside('client', ['protocol']),
     {
-      name: 'protocol-runs-anywhere',
-      comment: 'protocol does no I/O: browsers and other runtimes use it',
+      name: 'protocol-and-client-run-anywhere',
+      comment: 'browsers and other runtimes use them: no modules of Node, no packages from outside',
       severity: 'error',
-      from: { path: '^packages/protocol/src', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/(protocol|client)/src', pathNot: '\\.test\\.ts$|/testing/' },
       to: { dependencyTypes: ['core', 'npm'] },
     },
     {

@@ -27,6 +27,30 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      {
+        ...fromSource,
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 300_000,
+          // Each file replaces the global timers while it runs, and is a loop over the CPU: one core serves one of them.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 60_000,
+          // One at a time: what they measure (how long a stall lasts) is about the product, not about a busy machine.
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });

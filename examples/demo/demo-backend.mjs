@@ -11,13 +11,15 @@ const PROGRAM = new URL('./backend.mjs', import.meta.url);
 export class DemoBackend {
   #state = { name: 'stopped' };
   #port;
+  #secret;
   #restarts = 0;
   #events;
 
-  /** `events`: onSaid(said) for a chat line, onDied(backend, restartInMs), onBack(backend). */
-  constructor(id, preferredPort, events) {
+  /** `port`: preferred. `secret`: shared with the balancer. `events`: onSaid(backend, { room, said }) for a chat line, onDied(backend, restartInMs), onBack(backend). */
+  constructor(id, { port, secret }, events) {
     this.id = id;
-    this.#port = preferredPort;
+    this.#port = port;
+    this.#secret = secret;
     this.#events = events;
   }
 
@@ -40,13 +42,14 @@ export class DemoBackend {
     return { id: this.id, state: this.#state.name, pid: this.pid ?? null, url: this.url, restarts: this.#restarts };
   }
 
-  hear(said) {
-    if (this.#state.name === 'running') this.#state.child.send(said);
+  hear({ room, said }) {
+    if (this.#state.name === 'running') this.#state.child.send({ room, said });
   }
 
-  kill() {
+  /** SIGKILL: a crash. SIGTERM: an orderly end, as a deploy makes it. */
+  end(signal) {
     if (this.#state.name !== 'running') return false;
-    return this.#state.child.kill('SIGKILL');
+    return this.#state.child.kill(signal);
   }
 
   stop() {
@@ -62,14 +65,14 @@ export class DemoBackend {
 
   #launch() {
     const child = fork(PROGRAM, {
-      env: { ...process.env, BACKEND_NAME: this.id, PORT: String(this.#port) },
+      env: { ...process.env, BACKEND_NAME: this.id, PORT: String(this.#port), HOLDFAST_SECRET: this.#secret },
       // A group of its own: Ctrl-C reaches the demo alone, which then stops its processes in order.
       detached: true,
     });
     this.#state = { name: 'starting', child };
     return new Promise((resolve) => {
       child.on('message', (message) => {
-        if (message.type === 'said') this.#events.onSaid(this, message.said);
+        if (message.type === 'said') this.#events.onSaid(this, message);
         if (message.type === 'listening') resolve(this.#onListening(child, message.port));
       });
       // A message to a child that has just died fails here; its exit is what we act on.

@@ -38,7 +38,8 @@ export async function runDemo(env = process.env) {
 }
 
 async function play(ports, { parts, asked }) {
-  const backends = makeBackends();
+  const secret = randomBytes(32).toString('base64url');
+  const backends = makeBackends(secret);
   for (const backend of backends) {
     parts.push(() => backend.stop());
     await backend.start();
@@ -48,7 +49,7 @@ async function play(ports, { parts, asked }) {
   parts.push(() => stage.close());
   const balancer = await startBalancer({
     configFile: CONFIG_FILE,
-    env: environment(ports, backends, stage),
+    env: environment(ports, { backends, stage, secret }),
     onLog: logLine,
   });
   parts.push(() => balancer.stop());
@@ -61,29 +62,32 @@ async function play(ports, { parts, asked }) {
   return 1;
 }
 
-function makeBackends() {
+function makeBackends(secret) {
   const events = {
     onSaid: (from, said) => {
       for (const other of backends) if (other !== from) other.hear(said);
     },
     onDied: (backend, restartInMs) =>
       say(
-        `Backend ${backend.id} is gone. Its clients come back through the other one; it starts again in ${restartInMs / 1000} s.`,
+        `Backend ${backend.id} is gone. Its sessions go on at the other one, its plain clients come back there; it starts again in ${restartInMs / 1000} s.`,
       ),
     onBack: (backend) => say(`Backend ${backend.id} is back, pid ${backend.pid}.`),
   };
-  const backends = [new DemoBackend('a', 3001, events), new DemoBackend('b', 3002, events)];
+  const backends = [
+    new DemoBackend('a', { port: 3001, secret }, events),
+    new DemoBackend('b', { port: 3002, secret }, events),
+  ];
   return backends;
 }
 
-function environment(ports, [a, b], stage) {
+function environment(ports, { backends: [a, b], stage, secret }) {
   return {
     DEMO_PORT: String(ports.http),
     DEMO_ADMIN_PORT: String(ports.admin),
     DEMO_BACKEND_A: a.url,
     DEMO_BACKEND_B: b.url,
     DEMO_STAGE: stage.url,
-    HOLDFAST_SECRET: randomBytes(32).toString('base64url'),
+    HOLDFAST_SECRET: secret,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * The demo's view of its own processes, for the page: GET /demo/state says what runs and what the balancer's
- * admin API says of it; POST /demo/backends/:id/kill does what `kill -9` in a terminal would. It listens on
+ * admin API says of it; POST /demo/backends/:id/kill and …/stop do what `kill -9` and `kill` in a terminal would. It listens on
  * 127.0.0.1 and is reached through the balancer like any other pool, so it answers while both backends are down.
  */
 import { createServer } from 'node:http';
@@ -33,19 +33,19 @@ export async function readAdminJson(adminUrl, path) {
 }
 
 async function answer({ backends, readAdmin, request }) {
-  const kill = /^\/demo\/backends\/(\w+)\/kill$/.exec(request.url);
-  if (request.method === 'POST' && kill) return killBackend(backends, kill[1], request);
+  const end = /^\/demo\/backends\/(\w+)\/(kill|stop)$/.exec(request.url);
+  if (request.method === 'POST' && end) return endBackend(backends, { id: end[1], how: end[2] }, request);
   if (request.method === 'GET' && request.url === '/demo/state') return describe(backends, readAdmin);
-  return { status: 404, body: { error: 'expected GET /demo/state or POST /demo/backends/:id/kill' } };
+  return { status: 404, body: { error: 'expected GET /demo/state or POST /demo/backends/:id/kill or …/stop' } };
 }
 
-function killBackend(backends, id, request) {
+function endBackend(backends, { id, how }, request) {
   // A page of another site cannot set this header without asking first, and nobody here answers such a question.
   if (request.headers['x-demo'] !== 'yes') return { status: 403, body: { error: 'expected the header X-Demo: yes' } };
   const backend = backends.find((candidate) => candidate.id === id);
   if (backend === undefined) return { status: 404, body: { error: `no backend ${id}` } };
-  return backend.kill()
-    ? { status: 202, body: { killed: id } }
+  return backend.end(how === 'kill' ? 'SIGKILL' : 'SIGTERM')
+    ? { status: 202, body: { ended: id } }
     : { status: 409, body: { error: `backend ${id} does not run` } };
 }
 

@@ -28,7 +28,8 @@ Holdfast is running: one balancer (pid ${balancerPid}), two workers, two backend
 
 What to try next, in another terminal:
 
-  kill -9 ${a.pid}${pad(a.pid)}  backend a dies; the page moves to b, and a is started again after 5 s
+  kill -9 ${a.pid}${pad(a.pid)}  backend a dies; its sessions stay connected, the other clients move to b
+  kill ${b.pid}${pad(b.pid)}     backend b hands its sessions over and ends; both are started again after 5 s
   npx holdfast status${statusFlag}
   curl -s ${admin}/metrics | grep holdfast_
   curl -s ${admin}/v1/backends

@@ -6,8 +6,9 @@ export class Load {
   #children;
   #nextId = 1;
 
-  constructor(processes) {
-    this.#children = Array.from({ length: processes }, () => fork(new URL('./load-client.mjs', import.meta.url)));
+  /** @param script load-client.mjs for plain WebSockets, session-load-client.mjs for sessions */
+  constructor(processes, script = './load-client.mjs') {
+    this.#children = Array.from({ length: processes }, () => fork(new URL(script, import.meta.url)));
     for (const child of this.#children) child.setMaxListeners(100);
   }
 

@@ -12,27 +12,31 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { descendantsOf } from './kernel.mjs';
 
+/** Shared with session-backend.mjs. */
+const BENCH_SECRET = 'only for the benchmark';
 const START_TIMEOUT_MS = 20_000;
 const BINARY = fileURLToPath(new URL('../../packages/balancer/dist/bin/holdfast.js', import.meta.url));
 
-export async function startBackend() {
-  const child = fork(new URL('./echo-backend.mjs', import.meta.url), {
+/** One of the *-backend.mjs beside this file. */
+export async function startBackend(script) {
+  const child = fork(new URL(script, import.meta.url), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const [{ port }] = await once(child, 'message');
-  return { port, stop: () => end(child) };
+  return { port, pids: () => [child.pid], stop: () => end(child) };
 }
 
-export async function startHoldfast({ backendPort, workers }) {
+/** `kind`: relay or session. */
+export async function startHoldfast({ backendPort, workers, kind = 'relay' }) {
   const port = await freePort();
   const config = {
     listen: [{ address: `127.0.0.1:${port}` }],
     workers,
-    secret: 'only for the benchmark',
+    secret: BENCH_SECRET,
     drain: { timeout: '1s' },
     logs: { level: 'warn', access: false },
     routes: [{ match: { path: '/' }, pool: 'bench' }],
-    pools: { bench: { backends: [`http://127.0.0.1:${backendPort}`], health: false } },
+    pools: { bench: { kind, backends: [`http://127.0.0.1:${backendPort}`], health: false } },
   };
   return startProxy({
     name: 'Holdfast',
@@ -103,7 +107,15 @@ async function startProxy({ name, port, command, config, file, args }) {
     }
     await delay(50);
   }
-  return { name, port, pids: () => [child.pid, ...descendantsOf(child.pid)], output: () => output, stop };
+  return {
+    name,
+    port,
+    pids: () => [child.pid, ...descendantsOf(child.pid)],
+    /** Of Holdfast: without the supervisor. */
+    workerPids: () => descendantsOf(child.pid),
+    output: () => output,
+    stop,
+  };
 }
 
 async function end(child) {

@@ -31,6 +31,53 @@ export function printMessages(results, plan, heldRatio) {
   return isHeld;
 }
 
+/** The whole system against what it replaces; gives whether each line was held. */
+export function printSessions(results, plan) {
+  const costs = new Map([...results].map(([name, rounds]) => [name, rounds.map(({ microseconds }) => microseconds)]));
+  console.log(
+    `\nProcessor time per message, balancer and application together (${plan.connections} sessions, 64-byte text, echo)`,
+  );
+  for (const [name, values] of costs) {
+    const rate = Math.round(median(results.get(name).map(({ perSecond }) => perSecond)));
+    console.log(
+      `  ${name.padEnd(14)} ${median(values).toFixed(2).padStart(8)} µs   ${spread(values)}   ${rate} messages/s`,
+    );
+  }
+  console.log(
+    `  how: as above, over all processes of balancer and application; the application is Node with the SDK, or with ws`,
+  );
+  const ours = median(costs.get('Holdfast + SDK'));
+  const lines = [
+    ['HAProxy + ws', 0.6],
+    ['ws alone', 1.1],
+  ];
+  return lines.map(([rival, most]) => {
+    const theirs = costs.get(rival);
+    if (theirs === undefined) return undefined;
+    const ratio = ours / median(theirs);
+    const isHeld = ratio <= most;
+    console.log(
+      `  held line: Holdfast + SDK / ${rival} = ${ratio.toFixed(2)}, at most ${most}: ${isHeld ? 'PASS' : 'FAIL'}`,
+    );
+    return isHeld;
+  });
+}
+
+const MAX_IDLE_SESSION_BYTES = 4096;
+
+export function printIdleSessions({ bytes, perSecond, connectMicroseconds }, plan) {
+  const isHeld = bytes <= MAX_IDLE_SESSION_BYTES;
+  console.log(`\n${plan.idleSessions} idle resumable sessions`);
+  console.log(
+    `  ${Math.round(bytes)} bytes of worker memory each; ${Math.round(perSecond)} connects/s, ${Math.round(connectMicroseconds)} µs of processor time each, application included`,
+  );
+  console.log(
+    `  how: growth of the resident memory of the workers over the number of sessions, ${plan.settleMs / 1000} s after the last connect`,
+  );
+  console.log(`  held line: at most ${MAX_IDLE_SESSION_BYTES} bytes: ${isHeld ? 'PASS' : 'FAIL'}`);
+  return isHeld;
+}
+
 export function printIdle(results, plan) {
   console.log(`\n${plan.idle} idle relayed connections`);
   for (const [name, { bytes, perSecond, connectMicroseconds }] of results) {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: what relaying costs, against HAProxy on the same machine in the same run. Rounds are interleaved
+ * `npm run bench`: what relaying and sessions cost, against HAProxy on the same machine in the same run. Rounds are interleaved
  * (A B A B …), so that a noisy neighbour hits both; medians and ratios are printed, for absolute numbers of one
  * machine say little about another.
  *
@@ -8,14 +8,17 @@
  *   --workers N         workers of Holdfast and threads of HAProxy (default 2)
  *   --rounds N          rounds of each (default 3)
  *   --no-idle           leave the idle part out
+ *   --only PART         relay or sessions
  */
 import { cpus, release } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { descriptorLimit, processorMs, residentBytes } from './kernel.mjs';
 import { Load } from './load.mjs';
+import { messageRound } from './message-round.mjs';
 import { haproxyVersion, startBackend, startHaproxy, startHoldfast } from './processes.mjs';
 import { printIdle, printMessages } from './report.mjs';
+import { sessions } from './sessions.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -24,6 +27,7 @@ const { values: flags } = parseArgs({
     workers: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
     'no-idle': { type: 'boolean', default: false },
+    only: { type: 'string' },
   },
 });
 
@@ -36,23 +40,31 @@ const plan = {
   measureMs: flags.quick ? 2000 : 6000,
   idle: Math.min(flags.quick ? 2000 : 10_000, Math.floor((descriptorLimit() - 1200) / 2)),
   settleMs: flags.quick ? 1000 : 3000,
+  idleSessions: flags.quick ? 3000 : 15_000,
+  addresses: Array.from({ length: 10 }, (_, i) => `127.0.1.${i + 1}`),
 };
-const ADDRESSES = Array.from({ length: 10 }, (_, i) => `127.0.1.${i + 1}`);
 const HELD_RATIO = 2.5;
+let backend;
 
 const haproxy = haproxyVersion();
 console.log(`Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`);
 console.log(haproxy ?? 'HAProxy is not installed: no comparison (Debian: apt-get install haproxy)');
 
-const backend = await startBackend();
-let isHeld;
-try {
-  isHeld = await messages();
-  if (!flags['no-idle']) await idle();
-} finally {
-  await backend.stop();
+const held = [];
+if (flags.only !== 'sessions') held.push(await relay());
+if (flags.only !== 'relay') held.push(...(await sessions({ ...plan, isIdleWanted: !flags['no-idle'] })));
+if (flags.strict && !held.every((line) => line === true)) process.exitCode = 1;
+
+async function relay() {
+  backend = await startBackend('./echo-backend.mjs');
+  try {
+    const isHeld = await messages();
+    if (!flags['no-idle']) await idle();
+    return isHeld;
+  } finally {
+    await backend.stop();
+  }
 }
-if (flags.strict && isHeld !== true) process.exitCode = 1;
 
 /** Closed loop of small messages: processor time of the proxy per message relayed (there and back are two). */
 async function messages() {
@@ -61,7 +73,7 @@ async function messages() {
   try {
     for (let round = 1; round <= plan.rounds; round += 1) {
       for (const proxy of proxies) {
-        const result = await messageRound(proxy);
+        const result = await messageRound(proxy, plan);
         results.get(proxy.name).push(result);
         console.log(
           `round ${round} ${proxy.name}: ${result.microseconds.toFixed(2)} µs, ${Math.round(result.perSecond)} messages/s`,
@@ -74,32 +86,6 @@ async function messages() {
   return printMessages(results, plan, HELD_RATIO);
 }
 
-async function messageRound(proxy) {
-  const load = new Load(plan.loadProcesses);
-  try {
-    await load.open(proxy.port, plan.connections, ADDRESSES);
-    await load.talk();
-    await delay(plan.warmUpMs);
-    const before = await load.count();
-    const startedAt = performance.now();
-    const spentBefore = processorMs(proxy.pids());
-    await delay(plan.measureMs);
-    const spent = processorMs(proxy.pids()) - spentBefore;
-    const after = await load.count();
-    const tookMs = performance.now() - startedAt;
-    if (after.open !== plan.connections || after.unexpected > 0) {
-      throw new Error(
-        `bench: expected ${plan.connections} open connections and only echoes, got ${JSON.stringify(after)}`,
-      );
-    }
-    const relayed = 2 * (after.messages - before.messages);
-    return { microseconds: (spent * 1000) / relayed, perSecond: (relayed * 1000) / tookMs };
-  } finally {
-    await load.close();
-    await load.stop();
-  }
-}
-
 /** Memory that an idle connection costs, and how fast they come in. Fresh processes: a used heap hides its growth. */
 async function idle() {
   const results = new Map();
@@ -108,11 +94,11 @@ async function idle() {
     const load = new Load(4);
     try {
       // One of each kind first: what is loaded lazily is not the price of a connection.
-      await load.open(proxy.port, 8, ADDRESSES);
+      await load.open(proxy.port, 8, plan.addresses);
       await delay(plan.settleMs);
       const pids = proxy.pids();
       const [residentBefore, spentBefore] = [residentBytes(pids), processorMs(pids)];
-      const perSecond = await load.open(proxy.port, plan.idle, ADDRESSES);
+      const perSecond = await load.open(proxy.port, plan.idle, plan.addresses);
       const connectMicroseconds = ((processorMs(pids) - spentBefore) * 1000) / plan.idle;
       await delay(plan.settleMs);
       const bytes = (residentBytes(pids) - residentBefore) / plan.idle;

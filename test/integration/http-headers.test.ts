@@ -95,6 +95,20 @@ describe('headers', () => {
     expect(seen['x-forwarded-host']).not.toBe('evil.test');
   });
 
+  it('lets nobody say by another name who the client is', async () => {
+    const claims = {
+      x_forwarded_for: '6.6.6.6',
+      'X-Forwarded_Proto': 'https',
+      'x-real-ip': '6.6.6.6',
+      'x-forwarded-port': '1',
+    };
+    expect(Object.values(await seenBy(holdfast, claims))).not.toContain('6.6.6.6');
+    const seen = await seenBy(trusting, { ...claims, my_token: 'kept' });
+    expect(seen).not.toHaveProperty('x_forwarded_for');
+    expect(seen).not.toHaveProperty('x-forwarded_proto');
+    expect(seen).toMatchObject({ 'x-real-ip': '6.6.6.6', 'x-forwarded-port': '1', my_token: 'kept' });
+  });
+
   it('believes and continues what a trusted proxy says', async () => {
     const seen = await seenBy(trusting, {
       'x-forwarded-for': '203.0.113.7',

@@ -10,7 +10,7 @@ import { type Holdfast, relayTo, startHoldfast } from '../support/holdfast.js';
 import { answered, fetchFrom, openRequest, startRequest } from '../support/http-client.js';
 import { freePort } from '../support/ports.js';
 import { residentBytes } from '../support/process-facts.js';
-import { connectRaw } from '../support/raw-client.js';
+import { connectRaw, requestHead } from '../support/raw-client.js';
 
 const MIB = 1024 * 1024;
 
@@ -151,6 +151,23 @@ describe('a relayed request', () => {
     );
     expect((residentBytes(worker!) - before) / MIB).toBeLessThan(48);
     expect(app.aborted).toEqual([]);
+  });
+
+  it('cuts clients that neither read nor send for ten seconds, and counts them', async () => {
+    await using own = await startHoldfast(relayTo([app.url]));
+    const stalled = ['GET /big/64', 'GET /big/64/chunked', 'POST /hash'];
+    const clients = await Promise.all(stalled.map(() => connectRaw(own)));
+    stalled.forEach((start, index) => {
+      const { socket } = clients[index]!;
+      socket.pause();
+      socket.write(requestHead(`${start} HTTP/1.1`, ['Host: x', ...(index === 2 ? ['Content-Length: 9'] : [])]));
+    });
+    const inFlight = async (): Promise<number | undefined> =>
+      (await own.metrics()).sum('holdfast_http_requests_in_flight');
+    await eventually(async () => expect(await inFlight()).toBe(stalled.length));
+    await eventually(async () => expect(await inFlight()).toBe(0), { withinMs: 30_000 });
+    expect((await own.metrics()).sum('holdfast_bound_hits_total', { bound: 'http_stall' })).toBe(stalled.length);
+    for (const client of clients) client.reset();
   });
 
   it('answers Expect: 100-continue and takes the body', async () => {

@@ -31,15 +31,18 @@ export interface HoldfastOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Merged over the defaults of the listener, for TLS. */
   readonly listen?: object;
+  /** Those of one that was killed, for its successor. Default: free ones. */
+  readonly ports?: { readonly port: number; readonly adminPort: number };
 }
 
 const START_TIMEOUT_MS = 20_000;
 const EXIT_TIMEOUT_MS = 15_000;
 /** Every balancer of a test signs with the same one unless the test says otherwise. */
-const SECRET = 'a secret that only tests use';
+export const SECRET = 'a secret that only tests use';
 
 export async function startHoldfast(config: HoldfastConfig, options: HoldfastOptions = {}): Promise<Holdfast> {
-  const holdfast = new Holdfast(await freePort(), await freePort(), config, options);
+  const ports = options.ports ?? { port: await freePort(), adminPort: await freePort() };
+  const holdfast = new Holdfast(ports.port, ports.adminPort, config, options);
   try {
     await holdfast.ready();
     return holdfast;

@@ -1,5 +1,5 @@
 /**
- * Runs once before the integration tests: the binary must be built and redis-server installed. What is missing is
+ * Runs once before the tests on real processes: the binary must be built and redis-server installed. What is missing is
  * installed where that is ours to do (Debian, as root) and otherwise named with the command to run. Nothing is
  * skipped: a suite that passes without having run says nothing.
  */
