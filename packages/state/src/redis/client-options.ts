@@ -23,8 +23,6 @@ const KEEP_ALIVE_MS = 10_000;
 /** Nodes that disagree on a slot send a command to and fro: that soon ends, or the caller should not wait for it. */
 const MAX_REDIRECTIONS = 5;
 
-/** Slots that move are noticed by the commands for them; this is for the rest. */
-const SLOTS_REFRESH_MS = 5000;
 const SENTINEL_REDIAL_MS = 5000;
 
 /** Spelled out, because with exact optional types ioredis' constructor refuses a mapping that may be undefined. */
@@ -58,7 +56,6 @@ export function clusterOptions(address: ClusterAddress, needs: ClientNeeds): Clu
     // 0 is never: a command whose node is gone fails at once. Redirections of a slot that moves are followed all the same.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
-    slotsRefreshInterval: SLOTS_REFRESH_MS,
     slotsRefreshTimeout: connectTimeoutMs(needs.commandTimeoutMs),
     // Names are left to each dial. Resolved here, one unknown seed would fail them all, and TLS would have no name to check.
     dnsLookup: (hostname, callback) => callback(null, hostname),

@@ -28,6 +28,11 @@ import { classifyRedisError, linkEventOf, reasonOfFailedDial } from './reply-err
 import type { RedisConnection, ScriptCommands } from './scripts.js';
 import { slotOf, SLOTS } from './slots.js';
 
+/**
+ * Slots that move are noticed by the commands for them; asking for all of them is for the rest. ioredis has an option for
+ * it, whose timer goes on for ever when the client is closed while it asks.
+ */
+const REFRESH_EVERY_TICKS = 5;
 /** Of a node that serves a single slot, the key for its probe is found among these with near certainty. */
 const MAX_PROBE_KEYS = 16 * SLOTS;
 
@@ -59,6 +64,7 @@ export class ClusterLink implements Link {
   /** Why no node could be reached at all. */
   #reason = 'not connected yet';
   #redials = 0;
+  #ticks = 0;
   #isClosed = false;
 
   constructor(options: LinkOptions<ClusterAddress>) {
@@ -69,7 +75,7 @@ export class ClusterLink implements Link {
     const needs = { commandTimeoutMs, nextRedialMs: () => this.#nextRedialMs() };
     this.#cluster = new Cluster([...address.seeds], clusterOptions(address, needs)) as Cluster & ScriptCommands;
     this.#listen();
-    this.#timer = setInterval(() => this.#look(), PROBE_INTERVAL_MS).unref();
+    this.#timer = setInterval(() => this.#onTimer(), PROBE_INTERVAL_MS).unref();
     // Failures arrive as events too, and are handled there.
     this.#cluster.connect().catch(() => undefined);
   }
@@ -120,6 +126,12 @@ export class ClusterLink implements Link {
     const reason = reasonOfFailedDial(error);
     this.#reason = `${key}: ${reason}`;
     this.#apply(key, { type: 'failed', reason });
+  }
+
+  #onTimer(): void {
+    this.#ticks += 1;
+    if (this.#ticks % REFRESH_EVERY_TICKS === 0 && this.#cluster.status === 'ready') this.#cluster.refreshSlotsCache();
+    this.#look();
   }
 
   /** Who serves what, and does each of them answer? */

@@ -1,6 +1,7 @@
 /**
- * The Redis engine: affinity kept in a server that many machines share. Each call is one command on the worker's one
- * connection; when that is not usable the call fails at once rather than wait in a queue for a server that may be gone.
+ * The Redis engine: what many machines share, kept in one server or a Cluster of them. Each call is one command on the
+ * worker's one connection to the node that has its key; when that is not usable the call fails at once rather than wait in
+ * a queue for a server that may be gone.
  * Start never waits for Redis: until it is reached, calls fail with STATE_UNAVAILABLE and the health says why.
  */
 import { CallGate } from '../call-gate.js';
@@ -11,9 +12,9 @@ import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth, S
 import type { ConnectionFor, RedisAccess } from './access.js';
 import { parseRedisUrl, type RedisAddress } from './address.js';
 import { createRedisAffinity } from './affinity.js';
+import { ClusterLink } from './cluster-link.js';
 import { checkPrefix } from './keys.js';
 import { createRedisLeases } from './leases.js';
-import { ClusterLink } from './cluster-link.js';
 import { RedisLink, type Link, type LinkOptions } from './link.js';
 import { classifyRedisError, toStateError } from './reply-error.js';
 import type { RedisConnection } from './scripts.js';
