@@ -136,7 +136,7 @@ export class Backend {
     const session = new BackendSession({
       core,
       commits: this.#core.keeper.commits,
-      maxMessageBytes: () => this.#core.maxMessageBytes,
+      limits: this.#core,
     });
     core.view = session;
     if (this.#events.emit('session', session, { cause })) return;

@@ -80,7 +80,7 @@ describe('commit', () => {
     const { seen } = stage.begin(worker);
     const outcome = seen.session.commit(1);
     for (let i = 0; i < 3; i += 1) {
-      await pass(10);
+      await pass(1500);
       worker.sayJson(0, TrunkKind.Result, { ref: worker.requests.at(-1)?.ref, ok: false, error: '?', retryable: true });
     }
     expect(await finished(outcome)).toBe('failed');

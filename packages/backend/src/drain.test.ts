@@ -51,7 +51,7 @@ describe('a drain', () => {
     await pass(4900);
     expect(stream.heard.length).toBe(1);
     await pass(500);
-    expect(stream.heard.at(-1)).toMatchObject({ kind: 'handoff', body: { handled: 0, received: 0 } });
+    expect(stream.heard.at(-1)).toMatchObject({ kind: 'handoff', body: { handled: 0, received: 1 } });
   });
 
   it('waits for the resync of a session that has just come', async () => {

@@ -104,14 +104,15 @@ function secretsOf(secret: unknown): readonly string[] {
   throw bad('secret', 'a string that is not empty, or a list of such', 'something else');
 }
 
-function expectTypes({ path, acknowledge, authenticate, signals, random }: ResolvedOptions): void {
+function expectTypes({ path, acknowledge, authenticate, signals, log, random }: ResolvedOptions): void {
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) throw bad('path', 'a path that begins with /', path);
   if (acknowledge !== 'handled' && acknowledge !== 'committed') {
     throw bad('acknowledge', "'handled' or 'committed'", acknowledge);
   }
   if (typeof signals !== 'boolean') throw bad('signals', 'true or false', signals);
-  for (const [name, value] of Object.entries({ authenticate, random })) {
-    if (value !== undefined && typeof value !== 'function') throw bad(name, 'a function', value);
+  for (const [name, value] of Object.entries({ authenticate, random, 'log.info': log?.info, 'log.warn': log?.warn })) {
+    const isOptional = name === 'authenticate';
+    if (typeof value !== 'function' && !(isOptional && value === undefined)) throw bad(name, 'a function', value);
   }
 }
 

@@ -48,14 +48,26 @@ export class ParkingLot {
       const { parking } = core;
       // Numbers that are not final yet cannot be parked; whoever gives them a meaning attaches the session.
       if (parking === undefined || parking.isRefused || !core.exchange.isSettled) this.#pending.delete(core);
-      else if (!parking.isInFlight && parking.retryAtMs <= nowMs) void this.park(core, parking, false);
+      else if (!parking.isInFlight && parking.retryAtMs <= nowMs) {
+        const trunk = this.#options.pickTrunk();
+        if (trunk === undefined) return;
+        void this.#parkOn(trunk, core, parking, false);
+      }
     }
   }
 
   /** Sends what is not parked yet. `isComplete`: this backend forgets the session, all that its successor needs is here. */
   async park(core: SessionCore, parking: Parking, isComplete: boolean): Promise<ParkResult> {
     const trunk = this.#options.pickTrunk();
-    if (trunk === undefined) return 'failed';
+    return trunk === undefined ? 'failed' : this.#parkOn(trunk, core, parking, isComplete);
+  }
+
+  async #parkOn(
+    trunk: Trunk<SessionCore>,
+    core: SessionCore,
+    parking: Parking,
+    isComplete: boolean,
+  ): Promise<ParkResult> {
     const bound = parking.isTailRefused ? NOTHING : PARKED_TAIL;
     const { tail, isWhole } = core.exchange.tailWithin(bound, parking.parkedUpTo);
     const body = this.#bodyOf(core, isComplete);

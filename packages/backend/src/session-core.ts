@@ -153,6 +153,11 @@ export class SessionCore {
     return true;
   }
 
+  setState(state: unknown): void {
+    this.state = state;
+    if (this.attachment === undefined && this.#phase === 'open') this.#host.onParkedChanged(this);
+  }
+
   /** What was sent before still leaves. */
   close(end: SessionEnd): void {
     if (this.#phase !== 'open') return;

@@ -11,7 +11,8 @@ import type { SessionEvents } from './session-events.js';
 export interface SessionParts {
   readonly core: SessionCore;
   readonly commits: Commits;
-  readonly maxMessageBytes: () => number;
+  /** As they are at the moment: workers come and go. */
+  readonly limits: { readonly maxMessageBytes: number };
 }
 
 /** `message` is told apart from the others: its handlers run one after another, and what they return is waited for. */
@@ -22,12 +23,12 @@ export interface SessionListeners extends SessionEvents {
 export class BackendSession {
   readonly #core: SessionCore;
   readonly #commits: Commits;
-  readonly #maxMessageBytes: () => number;
+  readonly #limits: SessionParts['limits'];
 
-  constructor({ core, commits, maxMessageBytes }: SessionParts) {
+  constructor({ core, commits, limits }: SessionParts) {
     this.#core = core;
     this.#commits = commits;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#limits = limits;
   }
 
   /** 22 characters, public. */
@@ -75,21 +76,22 @@ export class BackendSession {
   }
 
   set state(state: unknown) {
-    this.#core.state = state;
+    this.#core.setState(state);
   }
 
   /** False at the bound: the message is then not taken, and `writable` follows. False after the end, too. Bytes are copied. */
   send(data: string | ArrayBuffer | ArrayBufferView): boolean {
     const payload = typeof data === 'string' ? data : viewOf(data, this.id);
     const bytes = byteLengthOf(payload);
-    if (bytes <= this.#maxMessageBytes()) return this.#core.send(payload, bytes);
-    const message = `send: expected at most ${this.#maxMessageBytes()} bytes, got ${bytes}`;
+    const { maxMessageBytes } = this.#limits;
+    if (bytes <= maxMessageBytes) return this.#core.send(payload, bytes);
+    const message = `send: expected at most ${maxMessageBytes} bytes, got ${bytes}`;
     throw new BackendError('BACKEND_MESSAGE_TOO_BIG', message, { sessionId: this.id });
   }
 
   /** Writes `state` down, together with the number of the last handled message: where a crash goes on from. */
   async commit(state: unknown = this.#core.state): Promise<CommitOutcome> {
-    this.#core.state = state;
+    this.#core.setState(state);
     return this.#commits.commit(this.#core);
   }
 
