@@ -55,6 +55,8 @@ export class Connection {
   goAway: GoAway | undefined;
   /** The server may act on what it was told, whatever becomes of this connection. */
   hasGreeted = false;
+  /** Frames that wait, since a successor has said hello; undefined: they are taken as they come. */
+  #held: ClientFrame[] | undefined;
 
   constructor(host: ConnectionHost, options: ResolvedOptions) {
     this.#host = host;
@@ -74,6 +76,30 @@ export class Connection {
     } catch (cause) {
       this.#end({ code: ABNORMAL_CLOSURE, reason: messageOf(cause) });
     }
+  }
+
+  /** A successor told the server how far we are: until it is answered, that has to stay true. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** For the host; false: nothing is held. */
+  keep(frame: ClientFrame): boolean {
+    this.#held?.push(frame);
+    return this.isHeld;
+  }
+
+  /** The successor came to nothing. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#guard(() => {
+      for (const frame of held) if (this.#phase === 'open') this.#host.onFrame(this, frame);
+    });
   }
 
   /** Lets go without a word to the host. */
@@ -126,11 +152,17 @@ export class Connection {
   }
 
   #onMessage(data: string | ArrayBuffer): void {
-    try {
+    this.#guard(() => {
       const frame = decodeClientFrame(data);
       if (frame.kind === 'control' && frame.type === 'g') this.goAway = readGoAway(frame.body);
       if (this.#phase === 'open') this.#host.onFrame(this, frame);
       else this.#onGreeted(frame);
+    });
+  }
+
+  #guard(act: () => void): void {
+    try {
+      act();
     } catch (cause) {
       const code = cause instanceof ProtocolError ? cause.closeCode : CloseCode.BrokeProtocol;
       const error = new ClientError('CLIENT_BROKEN_FRAME', `server: ${messageOf(cause)}`, { cause });

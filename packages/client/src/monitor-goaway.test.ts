@@ -27,7 +27,6 @@ describe('goaway', () => {
     expect(stage.network.sockets).toHaveLength(2);
     const next = stage.socket;
     expect(next.url).not.toBe(old.url);
-    next.accept();
     old.receive('m1.0:on the old');
     stage.session.send('still on the old');
     expect(old.messages).toEqual(['m1.1:still on the old']);
@@ -41,6 +40,55 @@ describe('goaway', () => {
     expect(stage.data).toEqual(['on the old', 'on the new']);
     expect(stage.states).toEqual(['open']);
     expect(stage.of('resumed')).toHaveLength(1);
+  });
+
+  it('stands still on the old connection from the hello on the new one until its answer', async () => {
+    const stage = new Stage();
+    const old = await stage.welcome();
+    old.receive(goAway(0));
+    (await stage.dialled(2)).accept();
+    old.receive('m1.0:comes again');
+    stage.session.send('waits');
+    expect([stage.data, old.messages]).toEqual([[], []]);
+    const next = await stage.welcome({ resumed: true });
+    next.receive('m1.0:comes again');
+    expect([stage.data, old.messages, next.messages]).toEqual([['comes again'], [], ['m1.0:waits']]);
+  });
+
+  it('goes on with the old connection, and what came there, when the server has refused the hello', async () => {
+    const stage = new Stage();
+    const old = await stage.welcome();
+    old.receive(goAway(0));
+    (await stage.dialled(2)).accept();
+    old.receive('m1.0:held');
+    stage.session.send('waits');
+    stage.socket.end(4013);
+    expect([stage.data, old.messages]).toEqual([['held'], ['m1.1:waits']]);
+    expect(stage.session.state).toBe('open');
+  });
+
+  it('leaves the old connection too when nobody knows what became of the hello', async () => {
+    const stage = new Stage();
+    const old = await stage.welcome();
+    old.receive(goAway(0));
+    (await stage.dialled(2)).accept();
+    old.receive('m1.0:comes again');
+    stage.socket.end(1006);
+    expect(stage.session.state).toBe('suspended');
+    expect(stage.network.live).toEqual([]);
+    await stage.dialled(3);
+    const next = await stage.welcome({ resumed: true });
+    expect(next.bodies('h')).toMatchObject([{ resume: { received: 0 } }]);
+    expect(stage.data).toEqual([]);
+  });
+
+  it('takes the end of the session from the old connection at any time', async () => {
+    const stage = new Stage();
+    const old = await stage.welcome();
+    old.receive(goAway(0));
+    (await stage.dialled(2)).accept();
+    old.receive('c{"code":1000,"reason":"done"}');
+    expect(stage.of('close')).toMatchObject([{ code: 1000 }]);
   });
 
   it('stays open when the new connection has the session before its welcome is here', async () => {

@@ -41,7 +41,7 @@ export interface MonitorHost {
   hello(auth: string | undefined): string;
   /** Brings the numbers up to date; a ProtocolError makes the try a failed one. */
   onWelcome(welcome: Welcome): void;
-  /** The welcomed connection is the current one now: send what waits. */
+  /** The current connection takes what waits: it was just welcomed, or its successor came to nothing. */
   onOpen(): void;
   onFrame(frame: ClientFrame): void;
   onState(change: StateChange): void;
@@ -128,6 +128,7 @@ export class Monitor implements ConnectionHost {
   }
 
   hello(auth: string | undefined): string {
+    this.#current?.hold();
     return this.#host.hello(auth);
   }
 
@@ -152,7 +153,7 @@ export class Monitor implements ConnectionHost {
 
   onFrame(connection: Connection, frame: ClientFrame): void {
     this.#heartbeat?.heard();
-    if (frame.kind !== 'control') return this.#host.onFrame(frame);
+    if (frame.kind !== 'control') return this.#onSessionFrame(connection, frame);
     switch (frame.type) {
       case 'p':
         this.#schedule.windowMs = readPing(frame.body) ?? this.#schedule.windowMs;
@@ -161,9 +162,15 @@ export class Monitor implements ConnectionHost {
         return undefined;
       case 'g':
         return this.#leave(connection);
-      default:
+      case 'c':
         return this.#host.onFrame(frame);
+      default:
+        return this.#onSessionFrame(connection, frame);
     }
+  }
+
+  #onSessionFrame(connection: Connection, frame: ClientFrame): void {
+    if (!connection.keep(frame)) this.#host.onFrame(frame);
   }
 
   onEnd(connection: Connection, end: ConnectionEnd): void {
@@ -194,6 +201,15 @@ export class Monitor implements ConnectionHost {
     const isFixed = goAway !== undefined;
     // A server that says 0 is not to be hammered for it.
     this.#follow({ type: 'failed', after, isFixed }, end, isFixed ? goAway.delayMs || delayMs : delayMs);
+    if (hasGreeted && this.#current) this.#settleHeld(this.#current, end.code);
+  }
+
+  /** Whoever was told how far we are may act on it at any later time, unless it said at once that it does not. */
+  #settleHeld(current: Connection, code: number): void {
+    if (!isRefusal(code))
+      return current.fail({ code: CloseCode.GoingAway, reason: 'a successor may have the session' });
+    current.release();
+    if (this.#current === current) this.#host.onOpen();
   }
 
   #afterEnd(code: number): AfterClose {
@@ -264,6 +280,13 @@ export class Monitor implements ConnectionHost {
     this.#announce();
     this.#host.onClosed(end);
   }
+}
+
+/** Nothing was done for a hello that is answered so. */
+function isRefusal(code: number): boolean {
+  return (
+    code === CloseCode.Overloaded || code === CloseCode.ResumeRefused || (afterClose(code) === 'stop' && code >= 4500)
+  );
 }
 
 function isOverload(code: number): boolean {

@@ -171,7 +171,7 @@ export class Session {
   #flush(): void {
     for (;;) {
       const connection = this.#monitor.current;
-      const frame = connection && this.#exchange.takeFrame();
+      const frame = connection?.isHeld === false ? this.#exchange.takeFrame() : undefined;
       if (frame === undefined) return;
       connection?.send(frame);
     }
