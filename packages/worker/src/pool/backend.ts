@@ -20,7 +20,7 @@ const MIN_WANTED = 0.01;
 
 export class Backend {
   /** Can this worker give it work? In a session pool: is there a trunk that takes sessions? Set by the pool alone. */
-  isLinked = true;
+  isLinked: boolean;
   readonly poolName: string;
   readonly id: string;
   readonly url: string;
@@ -36,7 +36,8 @@ export class Backend {
   #failures = 0;
   #streak = 0;
 
-  constructor(poolName: string, snapshot: BackendSnapshot) {
+  constructor(poolName: string, snapshot: BackendSnapshot, isLinked: boolean) {
+    this.isLinked = isLinked;
     this.poolName = poolName;
     this.id = snapshot.id;
     this.url = snapshot.url;

@@ -125,20 +125,17 @@ export class Pool {
     const known = new Map(this.#everyone().map((backend) => [identity(backend), backend]));
     const members = new Map<string, Backend>();
     for (const snapshot of snapshots) {
-      const backend = known.get(identity(snapshot)) ?? this.#newMember(snapshot);
+      const backend =
+        known.get(identity(snapshot)) ?? new Backend(this.name, snapshot, this.#config.session === undefined);
       backend.tell(snapshot, this.#config.slowStartMs);
       backend.setLoadElsewhere(this.#elsewhere[snapshot.id] ?? 0);
+      // A reload may have made a relay pool of it.
+      if (this.#config.session === undefined) backend.isLinked = true;
       members.set(snapshot.id, backend);
     }
     this.#members = members;
     this.#leaving = [...known.values()].filter((backend) => members.get(backend.id) !== backend);
     this.#dropFinished();
-  }
-
-  #newMember(snapshot: BackendSnapshot): Backend {
-    const backend = new Backend(this.name, snapshot);
-    backend.isLinked = this.#config.session === undefined;
-    return backend;
   }
 
   /** To the strategies: those that may take new work, and can be reached. */

@@ -17,7 +17,7 @@ export async function connectSession(parts: SessionParts, session: Session, lost
   session.generation = 0;
   session.hasToken = false;
   // A fresh worker may have no trunk yet, which takes milliseconds.
-  await trunks.waitFor(() => chooseLink(trunks, session, new Set()), PATIENCE_MS);
+  await trunks.waitFor(() => trunks.readyOf(session.pool)[0], PATIENCE_MS);
   for (let tries = 0; tries <= session.pool.config.retries; tries += 1) {
     const link = session.isOver ? undefined : chooseLink(trunks, session, exclude);
     if (link === undefined) break;

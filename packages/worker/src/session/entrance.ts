@@ -35,8 +35,6 @@ export class SessionEntrance {
     this.#exchange = exchange;
     this.#incoming = incoming;
     this.#route = route;
-    // Noticed where the handshake is answered: what is done until then is short.
-    exchange.onAborted = () => undefined;
   }
 
   /** @param pool of the route. */

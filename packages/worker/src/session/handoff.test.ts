@@ -119,6 +119,22 @@ describe('a backend that drains', () => {
     expect(trunk.frames.filter(({ kind }) => kind === TrunkKind.Handoff)).toHaveLength(1);
   });
 
+  it('and never answers: another one gets the session without', async () => {
+    const here = stage();
+    const client = await welcomed(here);
+    const { trunk, stream, id } = holderOf(here, client);
+    trunk.sendJson(TRUNK_STREAM, TrunkKind.Drain, { reason: '', deadlineMs: 60_000 });
+    await settle(9000);
+    expect(client.session?.state).toBe('handing');
+    await settle(2000);
+    expect(client.controls('r')).toMatchObject([{ cause: 'failover' }]);
+    expect(otherThan(here, id).held.size).toBe(1);
+    trunk.sendHandoff(stream, { ...COUNTERS, state: 'too late' });
+    trunk.sendText(stream, 'm1.0:too late');
+    await settle();
+    expect(client.data).toEqual([]);
+  });
+
   it('because an operator takes it out gives its sessions away, and then its trunk is closed', async () => {
     const here = stage();
     const client = await welcomed(here);

@@ -5,6 +5,9 @@
 import type { Link } from '../trunk/link.js';
 import type { Session } from './session.js';
 
+/** A backend gives its handlers 5 s to finish the message in hand. */
+const ANSWER_WITHIN_MS = 10_000;
+
 interface Leaving {
   readonly queue: Set<Session>;
   readonly asked: Set<Session>;
@@ -27,6 +30,12 @@ export class Handoffs {
       const wasAsked = leaving.asked.delete(session);
       if (leaving.queue.delete(session) || wasAsked) this.#ask(link, leaving);
     }
+  }
+
+  /** Asked for, and not answered for so long that it will not be. */
+  late(nowMs: number): readonly Session[] {
+    const asked = [...this.#byLink.values()].flatMap((leaving) => [...leaving.asked]);
+    return asked.filter((it) => it.state === 'handing' && nowMs - it.unboundAtMs >= ANSWER_WITHIN_MS);
   }
 
   #ask(link: Link, { queue, asked }: Leaving): void {

@@ -93,6 +93,17 @@ export class Rehoming {
 
   /** Called by the wheel: nobody waits for ever. */
   tick(nowMs: number): void {
+    for (const session of this.#handoffs.late(nowMs)) session.abandon();
+    this.#giveUp(nowMs);
+    if (nowMs - this.#retriedAtMs < RETRY_EVERY_MS) return;
+    this.#retriedAtMs = nowMs;
+    for (const pool of this.#waiting.keys()) {
+      const [ready] = this.#parts.trunks.readyOf(pool);
+      if (ready !== undefined) this.onReady(ready);
+    }
+  }
+
+  #giveUp(nowMs: number): void {
     for (const [pool, sessions] of this.#waiting) {
       const windowMs = pool.config.session?.resumeWindowMs ?? 0;
       for (const session of sessions) {
@@ -100,12 +111,6 @@ export class Rehoming {
         this.#parts.stats.notRehomed(pool.name, this.#handedOff.has(session) ? 'handoff' : 'failover', 'gaveUp');
         session.close(CloseCode.TryAgainLater, 'no instance of the service is available');
       }
-    }
-    if (nowMs - this.#retriedAtMs < RETRY_EVERY_MS) return;
-    this.#retriedAtMs = nowMs;
-    for (const pool of this.#waiting.keys()) {
-      const [ready] = this.#parts.trunks.readyOf(pool);
-      if (ready !== undefined) this.onReady(ready);
     }
   }
 

@@ -35,7 +35,7 @@ export async function resumeSession(
 ): Promise<void> {
   const { trunks } = parts;
   // Without a backend a claim would do nothing but fence off whoever has the session.
-  const somebody = await trunks.waitFor(() => chooseLink(trunks, session, new Set()), PATIENCE_MS);
+  const somebody = await trunks.waitFor(() => trunks.readyOf(session.pool)[0], PATIENCE_MS);
   if (session.isOver) return;
   if (somebody === undefined) return later(parts, session, 'no instance of the service is available');
   session.id = claims.sessionId;

@@ -228,7 +228,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   onStreamFrame(kind: number, payload: Uint8Array): void {
     switch (kind) {
       case TrunkKind.Opened:
-        this.#limits.setBackend(this.#link?.provenTrunk?.backend?.maxMessageBytes ?? 0);
+        this.#limits.setBackend(this.#link?.provenTrunk?.backend?.maxMessageBytes ?? Infinity);
         this.#backendSide.opened(readOpened(decodeJson(payload)));
         // The client has not become any faster by the change.
         if (this.client.isStopped) this.#backendSide.sendCredit(false);
@@ -292,6 +292,13 @@ export class Session implements DownstreamHandler, StreamOwner {
   askHandoff(): void {
     this.#leaveBackend('askHandoff');
     this.#backendSide.send(TrunkKind.Handoff, NOTHING);
+  }
+
+  /** The backend does not give it away. Somebody else gets it without: what it still does there is fenced off. */
+  abandon(): void {
+    this.#backendSide.end(CloseCode.TryAgainLater, 'the session was not handed over in time', false);
+    this.#leaveBackend('streamLost');
+    this.#host.onStreamLost(this);
   }
 
   /** It has a backend again; the client, unless it is a plain one, says what it has and what it has not. */

@@ -25,6 +25,7 @@ export interface LinkListener {
 }
 
 export interface LinkLog {
+  debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
@@ -66,6 +67,8 @@ export class Link implements TrunkListener {
   #redialTimer: NodeJS.Timeout | undefined;
   #returnTimer: NodeJS.Timeout | undefined;
   #hasDrained = false;
+  /** Why the last dial failed. */
+  #lastReason: TrunkCloseReason | undefined;
   #leaveAtMs = Infinity;
 
   constructor(options: LinkOptions) {
@@ -255,8 +258,14 @@ export class Link implements TrunkListener {
       detail,
       stoodMs: stoodMs === undefined ? undefined : Math.round(stoodMs),
     };
-    if (reason === 'left' || this.#hasDrained) this.#options.log.info(fields, 'trunk closed');
-    else this.#options.log.warn(fields, stoodMs === undefined ? 'trunk not opened' : 'trunk lost');
+    const { log } = this.#options;
+    const isNews = reason !== this.#lastReason;
+    this.#lastReason = stoodMs === undefined ? reason : undefined;
+    if (reason === 'left' || this.#hasDrained) log.info(fields, 'trunk closed');
+    else if (stoodMs !== undefined) log.warn(fields, 'trunk lost');
+    // It is dialled again and again: said once.
+    else if (isNews) log.warn(fields, 'trunk not opened');
+    else log.debug(fields, 'trunk not opened');
   }
 }
 
