@@ -33,6 +33,9 @@ export interface ArenaOptions {
 
 /** Messages per second of all clients together, up; as many come down. */
 export const LOAD_PER_SECOND = 2500;
+/** Strikes per kind of fault. `npm run test:chaos` makes 20 of each, and holds what the clock says too. */
+export const CHAOS_TIMES: number = Number(process.env['HOLDFAST_CHAOS_TIMES'] ?? 5);
+const IS_STRICT = process.env['HOLDFAST_CHAOS_STRICT'] === '1';
 const RECOVERY = { withinMs: 30_000, everyMs: 50 };
 
 export class Arena implements AsyncDisposable {
@@ -146,14 +149,14 @@ export interface SessionsShape {
   readonly route?: object;
 }
 
-/** One route, one session pool. The heartbeat is short, so that a black hole is noticed while a test looks. */
+/** One route, one session pool. */
 export function sessionsOf(backends: readonly string[], shape: SessionsShape = {}): HoldfastConfig {
   const { state = 'embedded', workers = 2, pool = {}, route = {} } = shape;
   return {
     state,
     workers,
     routes: [{ match: { path: '/' }, pool: 'app', ...route }],
-    pools: { app: { kind: 'session', backends, heartbeat: '1s', ...pool } },
+    pools: { app: { kind: 'session', backends, ...pool } },
   };
 }
 
@@ -172,6 +175,18 @@ export function printAccount(
   console.log(
     `${name}: ${JSON.stringify({ sent, echoed, refused, handled, redelivered, causes, events, violations: violations.length + ledger.violations.length, ...stall })}`,
   );
+}
+
+/** So short that a black hole is noticed while a test looks. */
+export const QUICK_HEARTBEAT = { heartbeat: '1s' } as const;
+
+/**
+ * A line that depends on the clock, and so on how busy the machine is: printed always, held by `npm run test:chaos` on a
+ * quiet one.
+ */
+export function hold(what: string, value: number, atMost: number): void {
+  console.log(`held line: ${what}: ${value}, at most ${atMost}: ${value <= atMost ? 'PASS' : 'FAIL'}`);
+  if (IS_STRICT && value > atMost) throw new Error(`${what}: expected at most ${atMost}, got ${value}`);
 }
 
 /** 0 lost, 0 duplicated, 0 reordered, nobody closed or reset. */

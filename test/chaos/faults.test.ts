@@ -5,9 +5,18 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { percentile } from '../support/sessions/session-crowd.js';
-import { Arena, type ArenaOptions, type Engine, expectNothingLost, LOAD_PER_SECOND, printAccount } from './arena.js';
+import {
+  Arena,
+  type ArenaOptions,
+  CHAOS_TIMES,
+  type Engine,
+  expectNothingLost,
+  hold,
+  LOAD_PER_SECOND,
+  printAccount,
+  QUICK_HEARTBEAT,
+} from './arena.js';
 
-const TIMES = Number(process.env["TIMES"] ?? 20);
 const ENGINES: readonly Engine[] = ['embedded', 'redis'];
 
 type Fault = (arena: Arena, turn: number) => Promise<void>;
@@ -18,13 +27,13 @@ interface Outcome {
   readonly events: Readonly<Record<string, number>>;
 }
 
-/** Strikes under load, `TIMES` times, each after a recovery and at a random moment. */
+/** Strikes under load, `CHAOS_TIMES` times, each after a recovery and at a random moment. */
 async function strike(name: string, options: ArenaOptions, fault: Fault): Promise<Outcome> {
   const { engine } = options;
   await using arena = await Arena.open(name, options);
   await arena.crowd.send(LOAD_PER_SECOND);
   const stallsMs: number[] = [];
-  for (let turn = 0; turn < TIMES; turn += 1) {
+  for (let turn = 0; turn < CHAOS_TIMES; turn += 1) {
     await arena.recovered();
     await arena.randomMoment();
     await arena.crowd.mark();
@@ -50,7 +59,7 @@ describe.each(ENGINES)('with %s state', (engine) => {
         await eventually(() => expect(balancer.workerPids()).not.toContain(victim));
       },
     );
-    expect(redelivered).toBe(0);
+    hold('redelivered, with no backend crashed', redelivered, 0);
   });
 
   it('SIGTERM of a backend: handed over, nobody notices', async () => {
@@ -59,9 +68,9 @@ describe.each(ENGINES)('with %s state', (engine) => {
       await backend.stop('SIGTERM');
       await backend.start();
     });
-    expect(redelivered).toBe(0);
-    expect(events['state suspended'] ?? 0).toBe(0);
-    expect(percentile(stallsMs, 99)).toBeLessThanOrEqual(500);
+    hold('redelivered, with no backend crashed', redelivered, 0);
+    hold('connections lost', events['state suspended'] ?? 0, 0);
+    hold('stall of a handoff, p99 ms', percentile(stallsMs, 99), 500);
   });
 
   it('kill -9 of a backend: sockets stay open, rebound within 3 s', async () => {
@@ -70,34 +79,38 @@ describe.each(ENGINES)('with %s state', (engine) => {
       await backend.stop('SIGKILL');
       await backend.start();
     });
-    expect(events['state suspended'] ?? 0).toBe(0);
-    expect(percentile(stallsMs, 99)).toBeLessThanOrEqual(3000);
+    hold('connections lost', events['state suspended'] ?? 0, 0);
+    hold('stall of a failover, p99 ms', percentile(stallsMs, 99), 3000);
   });
 
   it("clients' connections reset", async () => {
     const { redelivered } = await strike('network cut', { engine }, async ({ proxies }, turn) => {
       proxies[turn % proxies.length]!.cutAll();
     });
-    expect(redelivered).toBe(0);
+    hold('redelivered, with no backend crashed', redelivered, 0);
   });
 
   it("clients' network half-open, then a black hole", async () => {
-    const { redelivered } = await strike('network dead', { engine }, async ({ proxies, crowd }, turn) => {
-      const proxy = proxies[turn % proxies.length]!;
-      const { events } = await crowd.report();
-      const before = events['state suspended'] ?? 0;
-      proxy.setMode({ name: turn % 2 === 0 ? 'halfOpen' : 'blackHole' });
-      await eventually(
-        async () => {
-          expect((await crowd.report()).events['state suspended'] ?? 0).toBeGreaterThan(before);
-        },
-        { withinMs: 15_000 },
-      );
-      proxy.setMode({ name: 'pass' });
-      // What went into the hole is gone: connections that were in it are dead, whatever they look like.
-      proxy.cutAll();
-    });
-    expect(redelivered).toBe(0);
+    const { redelivered } = await strike(
+      'network dead',
+      { engine, pool: QUICK_HEARTBEAT },
+      async ({ proxies, crowd }, turn) => {
+        const proxy = proxies[turn % proxies.length]!;
+        const { events } = await crowd.report();
+        const before = events['state suspended'] ?? 0;
+        proxy.setMode({ name: turn % 2 === 0 ? 'halfOpen' : 'blackHole' });
+        await eventually(
+          async () => {
+            expect((await crowd.report()).events['state suspended'] ?? 0).toBeGreaterThan(before);
+          },
+          { withinMs: 15_000 },
+        );
+        proxy.setMode({ name: 'pass' });
+        // What went into the hole is gone: connections that were in it are dead, whatever they look like.
+        proxy.cutAll();
+      },
+    );
+    hold('redelivered, with no backend crashed', redelivered, 0);
   });
 });
 
@@ -106,6 +119,6 @@ describe('with two balancers and redis', () => {
     const { redelivered } = await strike('balancer killed', { engine: 'redis' }, (arena, turn) =>
       arena.replaceBalancer(turn % 2),
     );
-    expect(redelivered).toBe(0);
+    hold('redelivered, with no backend crashed', redelivered, 0);
   });
 });
