@@ -1,6 +1,5 @@
 /** What a session tells its application, and why sessions begin and end. */
 import type { OpenCause } from '@holdfast/protocol';
-import type { MessageInfo } from './handler-queue.js';
 
 export interface SessionEvents {
   /** The client is back, over a new connection. */
@@ -22,5 +21,3 @@ export interface SessionEnd {
 export interface SessionOrigin {
   readonly cause: OpenCause;
 }
-
-export type { MessageInfo };
