@@ -154,13 +154,14 @@ describe('bounds of a session', () => {
     const clients: RawSession[] = [];
     for (let i = 0; i < 1000; i += 1) clients.push(await RawSession.open(stage.url));
     for (const { socket } of clients) socket.pause();
+    const stalled = [...sessions];
     const before = residentBytes(worker!);
     const filler = '.'.repeat(8192);
     const flood = setInterval(() => {
-      for (const session of sessions) while (session.isAttached && session.send(filler));
+      for (const session of stalled) while (session.isAttached && session.send(filler));
     }, 50);
     try {
-      await eventually(() => expect(sessions.filter(({ isAttached }) => isAttached).length).toBe(0), {
+      await eventually(() => expect(stalled.filter(({ isAttached }) => isAttached).length).toBe(0), {
         withinMs: 120_000,
         everyMs: 250,
       });

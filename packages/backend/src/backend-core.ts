@@ -139,7 +139,11 @@ export class BackendCore implements TrunkListener<SessionCore> {
 
   onAuthenticate(trunk: Trunk<SessionCore>, ref: number, request: AuthenticateBody): void {
     const { authenticate } = this.#options;
-    void answerAuthenticate({ trunk, ref, request }, authenticate, (error) => this.#listener.onError(error, false));
+    void answerAuthenticate({ trunk, ref, request }, authenticate, (error) => {
+      // Not thrown as uncaught: what a client sent may well be why.
+      this.#options.log.warn({ err: error }, 'authenticate failed');
+      this.#listener.onError(error, false);
+    });
   }
 
   onClosed(trunk: Trunk<SessionCore>, end: SessionEnd, failure?: unknown): void {

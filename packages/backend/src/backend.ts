@@ -48,9 +48,10 @@ export class Backend {
   readonly #trunkServer: TrunkServer;
   readonly #events = new Emitter<BackendEvents>((error) => this.#onListenerFailed(error));
   readonly #servers = new Set<Server | SecureServer>();
+  /** Those of `listen`. */
+  readonly #ownServers: Server[] = [];
   #ignoreSignals: () => void = () => undefined;
   #draining: Promise<DrainReport> | undefined;
-  #ownServer: Server | undefined;
   #isClosed = false;
   #isReporting = false;
 
@@ -84,7 +85,7 @@ export class Backend {
   async listen(port: number, host?: string): Promise<AddressInfo> {
     const server = createServer((_request, response) => response.writeHead(404).end());
     this.attach(server);
-    this.#ownServer = server;
+    this.#ownServers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port, host }, () => {
@@ -108,13 +109,13 @@ export class Backend {
     return this.#draining;
   }
 
-  /** At once, without handing over: workers go the way of a lost backend. The server of `listen` is closed. */
+  /** At once, without handing over: workers go the way of a lost backend. The servers of `listen` are closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#ignoreSignals();
     this.#core.close();
     for (const server of this.#servers) this.#trunkServer.detach(server);
-    if (this.#ownServer !== undefined) await closeServer(this.#ownServer);
+    await Promise.all(this.#ownServers.map(closeServer));
   }
 
   on<K extends keyof BackendEvents>(event: K, listener: Listener<BackendEvents[K]>): this {
@@ -133,11 +134,7 @@ export class Backend {
   }
 
   #onSession(core: SessionCore, { cause }: Open): void {
-    const session = new BackendSession({
-      core,
-      commits: this.#core.keeper.commits,
-      limits: this.#core,
-    });
+    const session = new BackendSession({ core, commits: this.#core.keeper.commits, limits: this.#core });
     core.view = session;
     if (this.#events.emit('session', session, { cause })) return;
     core.close({ code: CloseCode.InternalError, reason: 'the application failed' });

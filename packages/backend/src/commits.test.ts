@@ -54,9 +54,11 @@ describe('commit', () => {
 
   it('ends the session here when another backend has it', async () => {
     const { stage } = own;
-    const { seen } = stage.begin(stage.worker({ onRequest: () => ({ outcome: 'fenced' }) }));
+    const { stream, seen } = stage.begin(stage.worker({ onRequest: () => ({ outcome: 'fenced' }) }));
     expect(await finished(seen.session.commit(1))).toBe('fenced');
-    expect(seen.events).toEqual(['close 4409']);
+    expect(seen.events).toEqual(['detached 4409', 'close 4409']);
+    // Its client, if it is one, comes back and is led to where the session is.
+    expect(stream.end).toMatchObject({ kind: 'detach', code: 4409 });
   });
 
   it('is written again with the new generation when the old one was fenced by ourselves', async () => {

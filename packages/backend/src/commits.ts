@@ -2,13 +2,7 @@
  * Checkpoints: state and the number of the last handled message, written together to shared state by a worker. One at a time
  * per session, in the order of calling, since a number that goes back would look like an older owner speaking.
  */
-import {
-  CloseCode,
-  type CommitOutcome as Outcome,
-  readCommitOutcome,
-  TRUNK_STREAM,
-  TrunkKind,
-} from '@holdfast/protocol';
+import { type CommitOutcome as Outcome, readCommitOutcome, TRUNK_STREAM, TrunkKind } from '@holdfast/protocol';
 import type { SessionCore } from './session-core.js';
 import { encodeState } from './state-codec.js';
 import type { Trunk } from './trunk.js';
@@ -55,8 +49,7 @@ export class Commits {
       if (outcome === 'committed') core.onCommitted(checkpoint.handled);
       // Attached anew meanwhile: the generation that was refused is not ours any more.
       const isOutdated = outcome === 'fenced' && core.generation !== generation;
-      if (outcome === 'fenced' && !isOutdated)
-        core.finish({ code: CloseCode.Fenced, reason: 'another backend has it' });
+      if (outcome === 'fenced' && !isOutdated) core.giveUp();
       if (outcome !== 'failed' && !isOutdated) return outcome;
       // Its client may be coming back: the stream that is on the way brings the generation to ask with.
       if (outcome === 'failed' && attempt < TRIES) await pause(RETRY_AFTER_MS);

@@ -69,6 +69,24 @@ describe('a drain', () => {
     });
   });
 
+  it('waits for the handler of a session that has just come back, resync or not', async () => {
+    const { stage } = own;
+    const worker = stage.worker();
+    const { stream } = stage.begin(worker);
+    const busy = gate();
+    stage.handle = () => busy.opened;
+    stream.message('1');
+    stream.detach();
+    const again = worker.open(ID, { generation: 2, cause: 'resume', client: undefined });
+    again.askHandoff();
+    again.resync({ received: 0, lowest: 1, sent: 1 });
+    await pass(100);
+    expect(worker.of('handoff')).toEqual([]);
+    busy.open();
+    await pass(1);
+    expect(worker.of('handoff').map(({ body }) => body?.['handled'])).toEqual([1]);
+  });
+
   it('gives plain messages that wait their turn first, since nobody sends them again', async () => {
     const { stage } = own;
     const stream = stage.worker().open(ID, { plain: true });
@@ -100,16 +118,27 @@ describe('a drain', () => {
 
   it('parks those that nobody took, at the deadline, and keeps their streams until the trunk is closed', async () => {
     const { stage } = own;
-    const worker = stage.worker({ onRequest: () => ({ outcome: 'parked' }) });
+    const worker = stage.worker();
     const { stream, seen } = stage.begin(worker);
+    worker.open(OTHER);
     const drained = stage.backend.drain({ timeoutMs: 2000 });
     await pass(1900);
     expect(worker.requests).toEqual([]);
     await pass(200);
-    expect(await drained).toEqual({ handedOver: 0, parked: 1, left: 0 });
-    expect(worker.requests.map(({ body }) => body['complete'])).toEqual([true]);
+    expect(worker.requests.map(({ body }) => body['complete'])).toEqual([true, true]);
+    const [late, first] = worker.requests.toSorted((a, b) =>
+      String(b.body['session']).localeCompare(String(a.body['session'])),
+    );
+    worker.answer(first!, { outcome: 'parked' });
+    await pass(1);
+    // A worker that is told that its stream is unknown would close its client.
+    stream.message('still on its way');
     expect(stream.end).toBeUndefined();
+    worker.answer(late!, { outcome: 'parked' });
+    await pass(1);
+    expect(await drained).toEqual({ handedOver: 0, parked: 2, left: 0 });
     expect(seen.events.at(-1)).toBe('close 1012');
+    expect(seen.messages).toEqual([]);
   });
 
   it('says how many are left when nobody is there to take them', async () => {

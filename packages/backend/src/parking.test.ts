@@ -41,6 +41,17 @@ describe('parking', () => {
     expect(worker.requests[0]?.body['windowMs']).toBe(119_750);
   });
 
+  it('is brought up to date when the application sets another state', async () => {
+    const { stage } = own;
+    const worker = stage.worker({ onRequest: () => ({ outcome: 'parked' }) });
+    const { stream, seen } = stage.begin(worker);
+    stream.detach();
+    await pass(250);
+    seen.session.state = 'later';
+    await pass(250);
+    expect(worker.requests.map(({ body }) => body['state'])).toEqual([undefined, 'slater']);
+  });
+
   it('goes over another trunk when its own is lost, and again after a failure', async () => {
     const { stage } = own;
     const first = stage.worker();

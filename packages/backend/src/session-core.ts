@@ -221,6 +221,13 @@ export class SessionCore {
     this.detach({ code, reason });
   }
 
+  /** Shared state says that another backend has it. A client that is still here finds it by coming back. */
+  giveUp(): void {
+    const end = { code: CloseCode.Fenced, reason: 'another backend has the session' };
+    this.disconnect(end.code, end.reason);
+    this.finish(end);
+  }
+
   /** It is over here. */
   finish(end: SessionEnd): void {
     if (this.#phase === 'ended') return;

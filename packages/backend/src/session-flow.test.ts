@@ -47,6 +47,16 @@ describe('a client that does not read', () => {
     expect(stream.heard.at(-1)).toMatchObject({ n: 1, ack: 1, data: 'answer' });
   });
 
+  it('that acknowledges what was never sent to it loses its connection', () => {
+    const { stage } = own;
+    const { stream, seen } = stage.begin(stage.worker());
+    stream.credit(false);
+    seen.session.send('held back');
+    stream.ack(1);
+    expect(stream.end).toMatchObject({ kind: 'detach', code: 4400 });
+    expect(seen.session.bufferedBytes).toBe(9);
+  });
+
   it('waits when its worker is behind with everything, and goes on when that has caught up', async () => {
     const { stage } = own;
     const worker = stage.worker();

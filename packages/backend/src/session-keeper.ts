@@ -54,7 +54,7 @@ export class SessionKeeper implements SessionHost {
     this.commits = new Commits(pickTrunk);
     this.lot = new ParkingLot({
       pickTrunk,
-      onFenced: (core) => core.finish({ code: CloseCode.Fenced, reason: 'another backend has it' }),
+      onFenced: (core) => core.giveUp(),
       onBadState,
     });
     this.#handovers = new Handovers({ timeoutMs, onHandedOver: () => this.#drain?.onHandedOver(), onBadState });
