@@ -36,7 +36,7 @@ export const LOAD_PER_SECOND = 2500;
 /** Strikes per kind of fault. `npm run test:chaos` makes 20 of each, and holds what the clock says too. */
 export const CHAOS_TIMES: number = Number(process.env['HOLDFAST_CHAOS_TIMES'] ?? 5);
 const IS_STRICT = process.env['HOLDFAST_CHAOS_STRICT'] === '1';
-const RECOVERY = { withinMs: 30_000, everyMs: 50 };
+const RECOVERY = { withinMs: 60_000, everyMs: 50 };
 
 export class Arena implements AsyncDisposable {
   readonly random: SeededRandom;

@@ -87,7 +87,7 @@ function violate(client, what) {
 const ORDERS = {
   async open({ prefix, count: wanted, urls, options }) {
     for (let i = 0; i < wanted; i += 1) clients.push(new Client(`${prefix}-${i}`, urls, options));
-    await until(() => clients.every(({ session }) => session.state === 'open'), 30_000, 'all sessions open');
+    await until(() => clients.every(({ session }) => session.state === 'open'), 60_000, 'all sessions open');
     return {};
   },
   /** Messages per second of all clients of this process together. */
