@@ -69,7 +69,8 @@ export class Pool {
 
   /** Of a session pool: whether this worker has a trunk there that takes sessions. */
   setLinked(backend: Backend, isLinked: boolean): void {
-    if (backend.isLinked === isLinked) return;
+    // The last trunk of a pool that a reload has made a relay pool says nothing about its backends.
+    if (backend.isLinked === isLinked || this.#config.session === undefined) return;
     backend.isLinked = isLinked;
     this.#offer();
   }

@@ -36,7 +36,8 @@ export async function refreshAuth(parts: SessionParts, session: Session, auth: s
     return session.close(CloseCode.BrokeProtocol, 'auth: expected it after the answer to the one before');
   }
   session.isAuthenticating = true;
-  const identity = await identify(parts.trunks, { ...session, auth });
+  const { pool, route, request } = session;
+  const identity = await identify(parts.trunks, { pool, route, request, auth });
   session.isAuthenticating = false;
   if (session.isOver) return;
   // Who cannot be asked cannot say no: the credentials that it came with still stand.

@@ -22,8 +22,8 @@ export function openBody(session: Session, { cause, client, counters, state, che
     cause,
     plain: session.isPlain,
     windowMs: session.pool.config.session?.resumeWindowMs ?? 0,
-    // A plain client never sends a resync: its backend must not wait for one.
-    client: session.isPlain ? NEW_CLIENT : client,
+    // A plain client counts nothing.
+    client: session.isPlain ? undefined : client,
     counters,
     state,
     checkpoint,

@@ -5,7 +5,8 @@
 import { type CommitBody, MAX_OPEN_REQUESTS, type ParkBody, type TailEntry } from '@holdfast/protocol';
 import { isEngineFailure, StateError, type SessionStore } from '@holdfast/state';
 import type { Link } from '../trunk/link.js';
-import type { Trunk, TrunkRequest } from '../trunk/trunk.js';
+import type { Trunk } from '../trunk/trunk.js';
+import type { TrunkRequest } from '../trunk/trunk-request.js';
 import { LIVE_TTL_MS } from './records.js';
 import type { Session } from './session.js';
 

@@ -47,5 +47,5 @@ export function endByClient(
 
 /** What a close frame may carry. */
 export function wireEnd({ code, reason }: Pick<SessionEnd, 'code' | 'reason'>): Pick<SessionEnd, 'code' | 'reason'> {
-  return { code: isWireCloseCode(code) ? code : CloseCode.Normal, reason: cutCloseReason(reason) };
+  return { code: isWireCloseCode(code) ? code : CloseCode.InternalError, reason: cutCloseReason(reason) };
 }

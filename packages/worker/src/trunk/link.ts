@@ -9,7 +9,8 @@ import type { Pool } from '../pool/pool.js';
 import { Backoff } from './backoff.js';
 import type { TrunkCloseReason } from './state.js';
 import type { DialTrunk, TrunkTarget } from './transport.js';
-import { Trunk, type TrunkListener, type TrunkOptions, type TrunkRequest, type TrunkTraffic } from './trunk.js';
+import { Trunk, type TrunkListener, type TrunkOptions, type TrunkTraffic } from './trunk.js';
+import type { TrunkRequest } from './trunk-request.js';
 
 /** What sessions want to know about links. */
 export interface LinkListener {

@@ -137,6 +137,13 @@ describe('the handshake', () => {
     expect(here.backend.trunk.closed?.code).toBe(code);
   });
 
+  it('fails at a batch that only a proven backend may send', async () => {
+    const here = line({ isAwake: false });
+    here.backend.trunk.send(TRUNK_STREAM, TrunkKind.Challenge, new Uint8Array(16 * 1024));
+    await settle();
+    expect(here.backend.trunk.closed?.code).toBe(CloseCode.MessageTooBig);
+  });
+
   it('is given up after 5 s', async () => {
     const here = line({ isAwake: false });
     await pass(here, 4500);
@@ -248,6 +255,7 @@ describe('the end of a trunk', () => {
     ['the backend closes it', 'closedByBackend', ({ backend }) => backend.trunk.close(1001)],
     ['a frame does not fit', 'brokeProtocol', ({ backend }) => backend.trunk.sendRaw(new Uint8Array([0, 0, 0]))],
     ['a kind is unknown', 'brokeProtocol', ({ backend }) => backend.trunk.send(0, 0x55, new Uint8Array(0))],
+    ['data comes on stream 0', 'brokeProtocol', ({ backend }) => backend.trunk.sendText(0, 'x')],
     [
       'a worker’s kind comes',
       'brokeProtocol',
@@ -259,6 +267,14 @@ describe('the end of a trunk', () => {
     happen(here);
     await settle();
     expect(here.reason()).toBe(reason);
+  });
+
+  it('comes at a payload over 17 MiB', async () => {
+    const here = line();
+    await settle();
+    here.backend.trunk.send(TRUNK_STREAM, TrunkKind.Load, new Uint8Array(17 * 1024 * 1024 + 1));
+    await settle();
+    expect([here.reason(), here.backend.trunk.closed?.code]).toEqual(['brokeProtocol', CloseCode.MessageTooBig]);
   });
 
   it('comes 6 s after the last word of the backend', async () => {

@@ -11,13 +11,14 @@ import {
   BatchWriter,
   CloseCode,
   decodeJson,
-  decodeWithTail,
   type Drain,
   encodeCloseFrame,
   encodeJson,
   type FrameVisitor,
   type Load,
   MAX_BATCH_BYTES,
+  MAX_CONTROL_BYTES,
+  MAX_FRAME_BYTES,
   MAX_PING_BYTES,
   NO_STATUS_RECEIVED,
   ProtocolError,
@@ -26,11 +27,8 @@ import {
   readDrain,
   readLoad,
   readReady,
-  readRequest,
   readResult,
   type Ready,
-  type RequestBody,
-  type TailEntry,
   TRUNK_HANDSHAKE_TIMEOUT_MS,
   TRUNK_STREAM,
   TrunkKind,
@@ -42,6 +40,7 @@ import { nextTrunkState, type TrunkCloseReason, type TrunkEvent, type TrunkState
 import { DataRun, type StreamOwner } from './stream-owner.js';
 import type { TrunkTransport } from './transport.js';
 import type { TrunkClock } from './trunk-clock.js';
+import { readTrunkRequest, type TrunkRequest } from './trunk-request.js';
 
 /** What happens to a trunk besides its streams. */
 export interface TrunkListener {
@@ -52,13 +51,6 @@ export interface TrunkListener {
   onRequest(trunk: Trunk, request: TrunkRequest): void;
   /** Told before the owners of its streams are. */
   onClosed(trunk: Trunk, reason: TrunkCloseReason, detail: string): void;
-}
-
-export interface TrunkRequest {
-  readonly ref: number;
-  readonly body: RequestBody;
-  /** Of a park. */
-  readonly tail: readonly TailEntry[];
 }
 
 export interface TrunkOptions extends HandshakeOptions {
@@ -140,7 +132,8 @@ export class Trunk implements FrameVisitor {
   open(owner: StreamOwner, payload: Uint8Array): number | undefined {
     if (this.backend === undefined) return undefined;
     if (this.#lastStream === MAX_STREAM) {
-      this.close('left', CloseCode.GoingAway, 'out of stream numbers');
+      // Its successor, to the same life of the backend, takes its sessions over.
+      this.close('lost', CloseCode.GoingAway, 'out of stream numbers');
       return undefined;
     }
     this.#lastStream += 1;
@@ -229,11 +222,14 @@ export class Trunk implements FrameVisitor {
     this.#heartbeat.heard(nowMs);
     this.traffic.bytesDown += batch.length;
     try {
+      // Nobody knows yet who it is.
+      if (this.backend === undefined) expectAtMost('batch before ready', MAX_CONTROL_BYTES, batch.length);
       readBatch(batch, this);
       this.#endRun(batch);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.close(reasonOf(error.closeCode, this.#state), error.closeCode, error.message);
+      const reason = reasonOf(error.closeCode, this.#state);
+      this.close(reason === 'rejected' ? reason : 'brokeProtocol', error.closeCode, error.message);
     }
   }
 
@@ -241,7 +237,9 @@ export class Trunk implements FrameVisitor {
   // oxlint-disable-next-line max-params
   onFrame(stream: number, kind: number, bytes: Uint8Array, start: number, end: number): void {
     this.traffic.framesDown += 1;
+    expectAtMost('payload', MAX_FRAME_BYTES, end - start);
     if (kind === TrunkKind.Text || kind === TrunkKind.Binary) {
+      if (stream === TRUNK_STREAM) throw unexpectedKind(kind, 'stream 0');
       if (stream !== this.#run.stream) this.#endRun(bytes);
       this.#run.stream = stream;
       this.#run.add(kind, start, end);
@@ -371,14 +369,9 @@ const STREAM_KINDS: ReadonlySet<number> = new Set([
   TrunkKind.Credit,
 ]);
 
-function readTrunkRequest(payload: Uint8Array): TrunkRequest {
-  // Only a park has a tail, and only then the JSON has a length in front.
-  const isJson = payload[0] === 0x7b;
-  const { json, tail } = isJson ? { json: decodeJson(payload), tail: [] } : decodeWithTail(payload);
-  const { ref, request } = readRequest(json);
-  if (isJson === (request.op === 'park'))
-    throw new ProtocolError(`request: expected a tail with park alone, got ${request.op}`);
-  return { ref, body: request, tail };
+function expectAtMost(what: string, maxBytes: number, bytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new ProtocolError(`${what}: expected at most ${maxBytes} bytes, got ${bytes}`, CloseCode.MessageTooBig);
 }
 
 function unexpectedKind(kind: number, where: string): ProtocolError {

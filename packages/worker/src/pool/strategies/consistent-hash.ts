@@ -26,13 +26,15 @@ export class ConsistentHash<C extends Candidate> implements Strategy<C> {
 
   pick(nowMs: number, exclude: ReadonlySet<C> | undefined, hashKey: string | undefined): C | undefined {
     if (hashKey === undefined) return this.#keyless.pick(nowMs, exclude);
-    const perWeight = this.#boundPerWeight(exclude);
-    const isFull = ({ load, weight }: C): boolean => load >= Math.ceil(perWeight * weight);
+    const total = this.#totals(exclude);
+    // In this order of operations: divided first, an exact share can come out a hair above itself and be rounded up.
+    const isFull = ({ load, weight }: C): boolean =>
+      load >= Math.ceil((LOAD_BOUND * total.load * weight) / total.weight);
     return this.#rendezvous.best(hashKey, (candidate) => exclude?.has(candidate) === true || isFull(candidate));
   }
 
-  /** Bound of a backend of weight 1; what is being placed counts as in flight already. */
-  #boundPerWeight(exclude: ReadonlySet<C> | undefined): number {
+  /** What is being placed counts as in flight already. */
+  #totals(exclude: ReadonlySet<C> | undefined): { readonly load: number; readonly weight: number } {
     let load = 1;
     let weight = 0;
     for (const candidate of this.#rendezvous.candidates) {
@@ -40,6 +42,6 @@ export class ConsistentHash<C extends Candidate> implements Strategy<C> {
       load += candidate.load;
       weight += candidate.weight;
     }
-    return (LOAD_BOUND * load) / weight;
+    return { load, weight };
   }
 }

@@ -1,0 +1,28 @@
+/** A backend's request, as it stands in its frame: JSON, and behind that of a park the tail. */
+import {
+  decodeJson,
+  decodeWithTail,
+  ProtocolError,
+  readRequest,
+  type RequestBody,
+  type TailEntry,
+} from '@holdfast/protocol';
+
+export interface TrunkRequest {
+  readonly ref: number;
+  readonly body: RequestBody;
+  /** Of a park. */
+  readonly tail: readonly TailEntry[];
+}
+
+export function readTrunkRequest(payload: Uint8Array): TrunkRequest {
+  // Only a park has a tail, and only then the JSON has a length in front.
+  const isJson = payload[0] === OPENING_BRACE;
+  const { json, tail } = isJson ? { json: decodeJson(payload), tail: [] } : decodeWithTail(payload);
+  const { ref, request } = readRequest(json);
+  if (isJson === (request.op === 'park'))
+    throw new ProtocolError(`request: expected a tail with park alone, got ${request.op}`);
+  return { ref, body: request, tail };
+}
+
+const OPENING_BRACE = 0x7b;
