@@ -3,6 +3,7 @@
  * proxy in front of each balancer that stands for the clients' network.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { STABLE_AFTER_MS } from '@holdfast/protocol';
 import { expect } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
 import { eventually } from '../support/eventually.js';
@@ -105,6 +106,11 @@ export class Arena implements AsyncDisposable {
   /** A moment that nobody can plan for. */
   async randomMoment(belowMs = 500): Promise<void> {
     await delay(this.random.integer(belowMs));
+  }
+
+  /** So long that every connection counts as stable (PROTOCOL.md, "Reconnecting"). */
+  async stable(): Promise<void> {
+    await delay(STABLE_AFTER_MS + 500);
   }
 
   /** kill -9 of a whole balancer, and its successor on the same ports. */

@@ -116,9 +116,12 @@ describe.each(ENGINES)('with %s state', (engine) => {
 
 describe('with two balancers and redis', () => {
   it('kill -9 of a whole balancer', async () => {
-    const { redelivered } = await strike('balancer killed', { engine: 'redis' }, (arena, turn) =>
-      arena.replaceBalancer(turn % 2),
-    );
+    const { redelivered, stallsMs } = await strike('balancer killed', { engine: 'redis' }, async (arena, turn) => {
+      // Clients that lose a connection that they just made wait longer and longer, as they should.
+      await arena.stable();
+      await arena.replaceBalancer(turn % 2);
+    });
     hold('redelivered, with no backend crashed', redelivered, 0);
+    hold('stall of a resume elsewhere, p99 ms', percentile(stallsMs, 99), 3000);
   });
 });
