@@ -107,6 +107,27 @@ describe('a resume', () => {
     expect(here.store.sessions.lookup(first.welcome.session)?.generation).toBe(2);
   });
 
+  it.each([
+    ['is younger than the record', 5],
+    ['is as old as a record that a park has raised', 1],
+  ])('goes where the token says when it %s, and writes that down', async (_, generation) => {
+    const here = stage();
+    const first = await welcomed(here);
+    const { session: sessionId, token: oldToken } = first.welcome;
+    const signer = new TokenSigner(['secret']);
+    const verified = signer.verify(oldToken, 0);
+    if (verified.kind !== 'valid') throw new Error(`expected a valid token, got ${verified.kind}`);
+    const { claims } = verified;
+    const [backendId, other] = [...here.backends].find(([id]) => id !== claims.backendId)!;
+    other.held.set(sessionId, { generation, trunk: holderOf(here, first).trunk, stream: 0 });
+    first.vanish();
+    const token = signer.sign({ ...claims, backendId, incarnation: other.incarnation, generation });
+    const second = await resuming(here, token);
+    expect(second.welcome).toMatchObject({ resumed: true, generation: generation + 2 });
+    expect(other.opens.at(-1)?.open).toMatchObject({ cause: 'resume', session: sessionId, generation: generation + 2 });
+    expect(here.store.sessions.lookup(sessionId)).toMatchObject({ backendId, generation: generation + 2 });
+  });
+
   it('by an old token while the state is down asks once more with a generation above the held one', async () => {
     const here = stage();
     const first = await welcomed(here);

@@ -1,7 +1,8 @@
 /**
  * A client comes back for its session. Shared state says who has it and makes this connection its owner; where shared state
  * cannot be asked, the token names the backend. A backend that is alive goes on where it was; one that is gone is replaced,
- * with what was parked or committed. At most three calls to shared state.
+ * with what was parked or committed. At most three calls to shared state; a fourth where the record has to be put right first,
+ * because the session moved while nothing could be written.
  */
 import { type ClientCounters, CloseCode } from '@holdfast/protocol';
 import type { SessionRecord } from '@holdfast/state';
@@ -25,6 +26,8 @@ interface Claim {
   readonly incarnation: string;
   /** undefined: the token alone says so. */
   readonly stored: { readonly record: SessionRecord; readonly previousGeneration: number } | undefined;
+  /** The token is younger than the record: the session has moved while that could not be written. */
+  readonly isRecordBehind: boolean;
 }
 
 export async function resumeSession(
@@ -58,13 +61,23 @@ export async function resumeSession(
 async function makeClaim({ records }: SessionParts, claims: ResumeClaims): Promise<Claim | 'forbidden'> {
   const outcome = await records.resume(claims);
   if (outcome.kind === 'forbidden') return 'forbidden';
+  const { backendId, incarnation } = claims;
   if (outcome.kind !== 'resumed') {
-    const { backendId, incarnation } = claims;
-    return { generation: claims.generation + 1, backendId, incarnation, stored: undefined };
+    return { generation: claims.generation + 1, backendId, incarnation, stored: undefined, isRecordBehind: false };
   }
-  const { generation, previousGeneration, record } = outcome;
-  const { backendId, backendIncarnation } = record;
-  return { generation, backendId, incarnation: backendIncarnation, stored: { record, previousGeneration } };
+  const { generation, record } = outcome;
+  const isSame = record.backendId === backendId && record.backendIncarnation === incarnation;
+  const isRecordBehind = !isSame && outcome.previousGeneration <= claims.generation;
+  const previousGeneration = Math.max(outcome.previousGeneration, claims.generation);
+  const stored = { record, previousGeneration };
+  if (isRecordBehind) return { generation, backendId, incarnation, stored, isRecordBehind };
+  return {
+    generation,
+    backendId: record.backendId,
+    incarnation: record.backendIncarnation,
+    stored,
+    isRecordBehind,
+  };
 }
 
 /** `elsewhere`: the backend that had it is gone, or has it no more. */
@@ -78,6 +91,12 @@ async function resumeAtHolder(
   if (session.isOver) return { kind: 'left' };
   if (link === undefined) return { kind: 'elsewhere' };
   session.bind(link);
+  if (claim.isRecordBehind) {
+    const rebinding = await parts.records.rebind(session, link);
+    if (session.isOver) return { kind: 'left' };
+    if (rebinding.kind === 'fenced') return { kind: 'fenced', generation: undefined };
+    session.generation = rebinding.generation;
+  }
   const refusal = await openAndWelcome(parts, session, { cause: 'resume', client });
   if (refusal?.kind !== 'fenced' || claim.stored !== undefined) {
     if (refusal === undefined && claim.stored === undefined) void parts.records.create(session);
