@@ -3,7 +3,7 @@ import type { BackendActor } from './actors/backend-actor.js';
 import type { WorkerActor } from './actors/worker-actor.js';
 import type { Link } from './link.js';
 import type { SimProcess } from './process.js';
-import { type Cut, describeFault, type Index, type TimedFault } from './schedule.js';
+import { type Cut, describeFault, type Index, MOVES_WITHIN_MS, type TimedFault } from './schedule.js';
 import type { World } from './world.js';
 
 /** A place where processes live, one after another. */
@@ -24,7 +24,31 @@ const DRAIN_MS = 8000;
 const LINGER_MS = 2000;
 const LOOK_EVERY_MS = 20;
 
-export function strike(world: World, fault: TimedFault): void {
+/** It will strike when its time has come. */
+export function arm(world: World, fault: TimedFault): void {
+  const { clock } = world;
+  const { atMs, onMoveMs } = fault;
+  const come = onMoveMs === undefined ? () => strike(world, fault) : () => lieInWait(world, { ...fault, onMoveMs });
+  clock.schedule(clock.nobody, atMs, come);
+}
+
+/** When all is over that it does, at the latest. */
+export function endOf(fault: TimedFault): number {
+  const waitsMs = fault.onMoveMs === undefined ? 0 : MOVES_WITHIN_MS + fault.onMoveMs;
+  return fault.atMs + waitsMs + ('forMs' in fault ? fault.forMs : 0);
+}
+
+function lieInWait(world: World, fault: TimedFault & { readonly onMoveMs: number }): void {
+  const { clock, clients, network } = world;
+  const look = (): void => {
+    const connections = network.between(clients[0]!.name).filter(({ dialler }) => !dialler.isClosed);
+    if (connections.length > 1) clock.schedule(clock.nobody, fault.onMoveMs, () => strike(world, fault));
+    else if (clock.nowMs < fault.atMs + MOVES_WITHIN_MS) clock.schedule(clock.nobody, LOOK_EVERY_MS, look);
+  };
+  look();
+}
+
+function strike(world: World, fault: TimedFault): void {
   world.note('fault', describeFault(fault));
   const { clock, clients, network, state } = world;
   const after = (forMs: number, act: () => void): void => void clock.schedule(clock.nobody, forMs, act);

@@ -203,7 +203,11 @@ export class Ledger {
 
   disconnected(client: string): void {
     if (!this.#allowance.disconnects)
-      this.#broke('connection', client, 'lost its connection by a fault behind its worker');
+      this.#broke(
+        'connection',
+        client,
+        'lost its connection, though its worker was there or sent it elsewhere in time',
+      );
   }
 
   reset(client: string): void {

@@ -9,8 +9,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Exchange } from '../../packages/backend/src/exchange.js';
 import { SessionCore } from '../../packages/backend/src/session-core.js';
 import { TrunkSet } from '../../packages/backend/src/trunk-set.js';
+import { Connection } from '../../packages/client/src/connection.js';
+import { SessionRecords } from '../../packages/worker/src/session/records.js';
 import { runSchedule } from './run.js';
 import { scheduleOf } from './schedule.js';
+import type { StoryName } from './stories.js';
 
 const off = vi.hoisted(() => ({ generationCheck: false }));
 
@@ -25,15 +28,17 @@ const probe = new EmbeddedStore();
 const storePrototype = Object.getPrototypeOf(probe.sessions) as Sessions;
 probe.close();
 
-const MAX_SCHEDULES = 600;
-const FIRST_SEED = 0;
+const MAX_SCHEDULES = Number(process.env['SEEDS'] ?? 600);
+const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? 0);
 
 const restores: (() => void)[] = [];
 
-afterEach(() => {
+function switchAllOn(): void {
   for (const restore of restores.splice(0)) restore();
   off.generationCheck = false;
-});
+}
+
+afterEach(switchAllOn);
 
 /** Replaces a method; `method` is the one that was there. */
 function patch<T extends object, K extends keyof T & string>(target: T, name: K, make: (method: T[K]) => T[K]): void {
@@ -50,6 +55,25 @@ function redefine(target: object, name: string, change: PropertyDescriptor): voi
   restores.push(() => Object.defineProperty(target, name, before));
 }
 
+/** Workers take the record's word for who has a session, though it was written before the session moved. */
+function distrustTokens(): void {
+  patch(
+    SessionRecords.prototype,
+    'resume',
+    (resume) =>
+      async function byRecord(this: SessionRecords, claims) {
+        const outcome = await resume.call(this, claims);
+        if (outcome.kind !== 'resumed') return outcome;
+        return { ...outcome, previousGeneration: Math.max(outcome.previousGeneration, claims.generation + 1) };
+      },
+  );
+}
+
+/**
+ * `Exchange.knows` is not here by itself. It refuses a backend's old copy of a session, and what leads there is a record that was
+ * written before the session moved. Workers that believe a younger token do not follow such a record, so without `knows` alone
+ * nothing breaks here; with both off it does. What is left for it takes two moves in one outage, and more backends than these two.
+ */
 const MUTANTS: Readonly<Record<string, () => void>> = {
   'the generation check of backends': () => {
     off.generationCheck = true;
@@ -104,24 +128,55 @@ const MUTANTS: Readonly<Record<string, () => void>> = {
           return commit.call(this, { ...request, generation });
         },
     ),
+  "the store's fence for moving": () =>
+    patch(
+      storePrototype,
+      'rebind',
+      (rebind) =>
+        function unfenced(this: Sessions, request) {
+          const expectedGeneration = this.lookup(request.sessionId)?.generation ?? request.expectedGeneration;
+          return rebind.call(this, { ...request, expectedGeneration });
+        },
+    ),
   'the flag of repeats': () => patchGetter(SessionCore.prototype, 'redeliveredUpTo', 0),
   'the check of backends for pauses of their own': () => patchGetter(TrunkSet.prototype, 'shortestStaleMs', Infinity),
+  'the standstill of a client while it moves': () => patch(Connection.prototype, 'hold', () => () => undefined),
+  'the word of a token that is younger than the record': distrustTokens,
+  'the word of a younger token, and the check of backends for a client that knows more': () => {
+    distrustTokens();
+    patch(Exchange.prototype, 'knows', () => () => true);
+  },
   'the tail of a session that is handed over': () => patchGetter(Exchange.prototype, 'tail', []),
+};
+
+/** Guards that are needed so rarely that seeds would have to be tried by the thousand: those of one story are. */
+const NEEDED_IN: Readonly<Record<string, StoryName>> = {
+  'the check of backends for pauses of their own': 'backendWakes',
+  'the standstill of a client while it moves': 'moveMeetsCrash',
+  'the word of a token that is younger than the record': 'recordIsBehind',
 };
 
 describe('the simulation', () => {
   it.each(Object.keys(MUTANTS))('finds %s switched off', async (name) => {
     MUTANTS[name]?.();
-    const found = await firstViolation();
-    console.log(`without ${name}: ${found}`);
+    const found = await firstViolation(NEEDED_IN[name]);
+    console.log(`without ${name}: ${found === undefined ? 'nothing found' : `seed ${found.seed}: ${found.violation}`}`);
     expect(found).toBeDefined();
+    switchAllOn();
+    // Or else it was not this guard's absence that was found.
+    expect((await runSchedule(scheduleOf(found!.seed))).violations).toEqual([]);
   });
 });
 
-async function firstViolation(): Promise<string | undefined> {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + MAX_SCHEDULES; seed += 1) {
-    const { violations } = await runSchedule(scheduleOf(seed));
-    if (violations.length > 0) return `seed ${seed}: ${violations[0]}`;
+async function firstViolation(
+  story: StoryName | undefined,
+): Promise<{ readonly seed: number; readonly violation: string } | undefined> {
+  for (let seed = FIRST_SEED, tried = 0; tried < MAX_SCHEDULES; seed += 1) {
+    const schedule = scheduleOf(seed);
+    if (story !== undefined && schedule.story !== story) continue;
+    tried += 1;
+    const [violation] = (await runSchedule(schedule)).violations;
+    if (violation !== undefined) return { seed, violation };
   }
   return undefined;
 }

@@ -2,8 +2,8 @@
  * One run of a schedule: clients talk, faults strike, then everything heals and there is time for all that was accepted to
  * arrive. The account (ledger.ts) is checked as it is kept, and once more at the end.
  */
-import { healAll, strike } from './faults.js';
-import type { Schedule, TimedFault } from './schedule.js';
+import { arm, endOf, healAll } from './faults.js';
+import type { Schedule } from './schedule.js';
 import { installTimers } from './timers.js';
 import type { Trace } from './trace.js';
 import { World } from './world.js';
@@ -46,7 +46,7 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
 async function perform(world: World): Promise<void> {
   const { clock, ledger, schedule } = world;
   const isBroken = (): boolean => ledger.violations.length > 0;
-  for (const fault of schedule.faults) clock.schedule(clock.nobody, fault.atMs, () => strike(world, fault));
+  for (const fault of schedule.faults) arm(world, fault);
   await clock.run(Math.max(0, ...schedule.faults.map(endOf)) + TALK_ON_MS, isBroken);
   world.isTalking = false;
   await clock.run(clock.nowMs + TALK_ON_MS, isBroken);
@@ -61,10 +61,6 @@ async function perform(world: World): Promise<void> {
   }
   await settle(world, isBroken);
   if (!isBroken()) checkEnd(world);
-}
-
-function endOf(fault: TimedFault): number {
-  return fault.atMs + ('forMs' in fault ? fault.forMs : 0);
 }
 
 async function settle(world: World, isBroken: () => boolean): Promise<void> {

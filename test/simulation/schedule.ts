@@ -4,6 +4,7 @@
  */
 import type { Allowance } from './ledger.js';
 import { Random } from './random.js';
+import { STORY_NAMES, type StoryName, tellStory } from './stories.js';
 
 export type Fault =
   | { readonly kind: 'cutClient'; readonly client: number; readonly how: Cut }
@@ -11,12 +12,8 @@ export type Fault =
   | { readonly kind: 'pauseClient'; readonly client: number; readonly forMs: number }
   | { readonly kind: 'reconnectClient'; readonly client: number }
   | { readonly kind: 'swallow' | 'double'; readonly client: number; readonly way: Way }
-  | { readonly kind: 'killWorker'; readonly worker: Index; readonly forMs: number }
-  | { readonly kind: 'pauseWorker'; readonly worker: Index; readonly forMs: number }
-  | { readonly kind: 'drainWorker'; readonly worker: Index; readonly forMs: number }
-  | { readonly kind: 'killBackend'; readonly backend: Index; readonly forMs: number }
-  | { readonly kind: 'pauseBackend'; readonly backend: Index; readonly forMs: number }
-  | { readonly kind: 'drainBackend'; readonly backend: Index; readonly forMs: number }
+  | { readonly kind: 'killWorker' | 'pauseWorker' | 'drainWorker'; readonly worker: Index; readonly forMs: number }
+  | { readonly kind: 'killBackend' | 'pauseBackend' | 'drainBackend'; readonly backend: Index; readonly forMs: number }
   | { readonly kind: 'cutTrunk'; readonly worker: Index; readonly backend: Index; readonly how: Cut }
   | { readonly kind: 'stallTrunk'; readonly worker: Index; readonly backend: Index; readonly forMs: number }
   | { readonly kind: 'slowNetwork'; readonly delayMs: number; readonly forMs: number }
@@ -31,10 +28,19 @@ export type Way = 'up' | 'down';
 /** refuse: nothing happens. forget: it happens, and the answer is lost. hang: no answer at all, whether it happens or not. lossy: now and then one of these. */
 export type Outage = 'refuse' | 'forget' | 'hang' | 'lossy';
 
-export type TimedFault = Fault & { readonly atMs: number };
+export type TimedFault = Fault & {
+  readonly atMs: number;
+  /** From `atMs` on it waits for the first client to open a second connection, and then so long. Without: it waits for nothing. */
+  readonly onMoveMs?: number;
+};
+/** A fault that waits for a move waits no longer. */
+export const MOVES_WITHIN_MS = 6000;
 
 export interface Schedule {
   readonly seed: number;
+  readonly story: StoryName | undefined;
+  /** It has one fault, and more is asked of the product. */
+  readonly isSingle: boolean;
   readonly clients: number;
   /** Messages a second, of each client and of each session at a backend. */
   readonly rate: number;
@@ -76,20 +82,26 @@ export function scheduleOf(seed: number): Schedule {
   const random = new Random(seed, 'schedule');
   const isSingle = seed % 2 === 0;
   const clients = random.between(1, 3);
-  const count = isSingle ? 1 : random.between(2, 6);
   const spanMs = random.pick([500, 2000, 8000]);
-  const faults = Array.from({ length: count }, () => ({
-    ...faultOf(random, isSingle ? KINDS : SHARED, clients),
-    atMs: FIRST_FAULT_MS + random.between(0, spanMs),
-  }));
+  const kinds = isSingle ? KINDS : SHARED;
+  const chance = (count: number): readonly TimedFault[] =>
+    Array.from({ length: count }, () => ({ ...faultOf(random, kinds, clients), atMs: random.between(0, spanMs) }));
+  const story = !isSingle && random.chance(0.4) ? random.pick(STORY_NAMES) : undefined;
+  const faults = story
+    ? [...tellStory(story, random), ...chance(random.between(0, 2))]
+    : chance(isSingle ? 1 : random.between(2, 6));
   return {
     seed,
+    story,
+    isSingle,
     clients,
     rate: random.pick([2, 8, 30]),
     windowMs: !isSingle && random.chance(0.2) ? 6000 : 120_000,
     acknowledge: random.chance(0.25) ? 'committed' : 'handled',
     slowHandlers: random.pick([0, 0.3, 1]),
-    faults: faults.toSorted((one, other) => one.atMs - other.atMs),
+    faults: faults
+      .map((fault) => ({ ...fault, atMs: FIRST_FAULT_MS + fault.atMs }))
+      .toSorted((one, other) => one.atMs - other.atMs),
   };
 }
 
@@ -134,17 +146,36 @@ function indexOf(random: Random, count: number): Index {
   return random.chance(0.5) ? 'serving' : random.between(0, count - 1);
 }
 
-/** Faults that may make a handler see a message that another backend has handled: it is gone, or seems to be. */
-const REPEATING: ReadonlySet<Fault['kind']> = new Set(['killBackend', 'pauseBackend', 'cutTrunk', 'stallTrunk']);
-/** Faults behind the worker: its clients learn that something happened, and stay connected. */
-const BEHIND: ReadonlySet<Fault['kind']> = new Set([...REPEATING, 'drainBackend', 'stateOutage']);
+/** A worker hears of its backends every other second, and gives up those that it has not heard of for six. */
+const SEEMS_DEAD_AFTER_MS = 4000;
 
-export function allowanceOf({ faults, acknowledge }: Schedule): Allowance {
-  const isSingle = faults.length <= 1;
+/** Does a backend die of it, as far as others can tell? Only then may a handler see what another backend has handled. */
+function isDeath(fault: Fault): boolean {
+  return fault.kind === 'killBackend' || (fault.kind === 'pauseBackend' && fault.forMs > SEEMS_DEAD_AFTER_MS);
+}
+
+/** Workers that began together know of each other by then; before, one that drains has nobody to send its clients to. */
+const FLEET_IS_KNOWN_MS = 2500;
+/** Faults behind the worker: its clients learn that something happened, and stay connected. */
+const BEHIND: ReadonlySet<Fault['kind']> = new Set([
+  'killBackend',
+  'pauseBackend',
+  'drainBackend',
+  'cutTrunk',
+  'stallTrunk',
+  'stateOutage',
+]);
+
+/** May clients lose a connection by it? One that drains its worker has them open another one first. */
+function isDisconnecting({ kind, atMs }: TimedFault): boolean {
+  return kind === 'drainWorker' ? atMs < FLEET_IS_KNOWN_MS : !BEHIND.has(kind);
+}
+
+export function allowanceOf({ faults, acknowledge, isSingle }: Schedule): Allowance {
   return {
     loss: !isSingle,
-    repeats: !isSingle || faults.some(({ kind }) => REPEATING.has(kind)),
-    disconnects: !isSingle || faults.some(({ kind }) => !BEHIND.has(kind)),
+    repeats: !isSingle || faults.some(isDeath),
+    disconnects: !isSingle || faults.some(isDisconnecting),
     isCommitting: acknowledge === 'committed',
   };
 }

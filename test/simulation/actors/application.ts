@@ -56,19 +56,23 @@ export class Application {
   }
 
   async #handleSlowly(session: Session, owner: Owner, k: number, isSlow: boolean): Promise<void> {
-    const { schedule } = this.#world;
-    let isAnswered = isSlow && this.#random.chance(0.3) && this.#say(session, owner, k);
+    const { schedule, ledger } = this.#world;
+    const isAnsweredFirst = isSlow && this.#random.chance(0.3) && this.#say(session, owner, k);
     if (isSlow) await sleep(this.#random.chance(0.05) ? 1500 : this.#random.between(1, 120));
-    while (!isAnswered) {
-      isAnswered = this.#say(session, owner, k);
-      if (isAnswered) break;
-      if (owner.closedWith !== undefined) return;
-      await sleep(100);
-    }
+    if (!isAnsweredFirst && !(await this.#sayInTime(session, owner, k))) return;
     this.#finish(session, owner, k);
     if (schedule.acknowledge === 'handled' && !this.#random.chance(COMMITS_UNASKED)) return;
-    this.#world.ledger.committing(owner, k);
+    ledger.committing(owner, k);
     await session.commit();
+  }
+
+  /** False: the session ended before there was room. */
+  async #sayInTime(session: Session, owner: Owner, k: number): Promise<boolean> {
+    while (!this.#say(session, owner, k)) {
+      if (owner.closedWith !== undefined) return false;
+      await sleep(100);
+    }
+    return true;
   }
 
   #finish(session: Session, owner: Owner, k: number): void {

@@ -71,7 +71,11 @@ export class BackendActor {
     this.#application = application;
     const isDead = (): boolean => process.state === 'dead';
     backend.on('session', (session, { cause }) => {
-      const generation = (): number => opened.generationOf(session.id);
+      const first = opened.generationOf(session.id);
+      // What this backend is given of the session after that has another owner.
+      let last: number | undefined;
+      session.on('close', () => (last = Math.max(first, opened.answeredOf(session.id))));
+      const generation = (): number => last ?? opened.generationOf(session.id);
       application.serve(session, { backend: life, cause, generation, isDead });
     });
     backend.on('error', (error) => ledger.broke('crash', life, error.stack ?? error.message));

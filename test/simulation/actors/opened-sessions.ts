@@ -25,6 +25,11 @@ export class OpenedSessions {
     return Math.max(this.#generations.get(sessionId) ?? 0, this.#asked.get(sessionId) ?? 0);
   }
 
+  /** Without what is being asked: that is for whoever comes next. */
+  answeredOf(sessionId: string): number {
+    return this.#generations.get(sessionId) ?? 0;
+  }
+
   /** Looks at each batch before the backend reads it, and at each before it leaves. */
   watch(transport: SimTrunkTransport): void {
     const claims = new Map<number, Claim>();

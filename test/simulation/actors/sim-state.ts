@@ -62,7 +62,7 @@ export class SimState {
         try {
           const value = structuredClone(handleCall(this.#store!, call.method, call.args));
           note(fate, [call.args, value]);
-          this.#judge(call, value);
+          if (typeof value === 'string' || isObject(value)) this.#judge(call, value);
           if (fate === 'answered') answer(() => resolve(value));
           else answer(() => reject(new Error('the answer was lost')));
         } catch (error) {
@@ -95,36 +95,36 @@ export class SimState {
   }
 
   #judge({ method, args: [request] }: Call, value: unknown): void {
-    const {
-      sessionId,
-      generation = 0,
-      minGeneration = 1,
-    } = request as {
-      readonly sessionId: string;
-      readonly generation?: number;
-      readonly minGeneration?: number;
-    };
+    const { sessionId, generation, expectedGeneration = Infinity, minGeneration = 1 } = request as Asked;
+    const { kind, generation: answered } = value as { readonly kind?: string; readonly generation?: number };
     const highest = this.#generations.get(sessionId) ?? 0;
-    if ((value === 'parked' || value === 'committed') && generation < highest) {
-      this.#parts.ledger.broke(
-        'I4',
-        `session ${sessionId}`,
-        `${method} with generation ${generation} after ${highest}`,
-      );
+    const broke = (what: string): void =>
+      this.#parts.ledger.broke('I4', `session ${sessionId}`, `${method} ${what}, after ${highest}`);
+    if ((value === 'parked' || value === 'committed') && (generation ?? 0) < highest) {
+      broke(`was taken of generation ${generation}`);
     }
-    const given = value === 'created' ? minGeneration : (value as { readonly generation?: number } | null)?.generation;
-    const isClaim =
-      value === 'created' || ['resumed', 'rebound'].includes((value as { readonly kind?: string } | null)?.kind ?? '');
-    if (!isClaim || given === undefined) return;
-    if (value !== 'created' && given <= highest) {
-      this.#parts.ledger.broke('I4', `session ${sessionId}`, `${method} gave generation ${given} after ${highest}`);
-    }
+    const given = value === 'created' ? minGeneration : answered;
+    if (given === undefined || !(value === 'created' || kind === 'resumed' || kind === 'rebound')) return;
+    if (value !== 'created' && given <= highest) broke(`gave generation ${given}`);
+    if (expectedGeneration < highest) broke(`was taken of generation ${expectedGeneration}`);
     this.#generations.set(sessionId, Math.max(highest, given));
   }
+}
+
+/** What requests have of these. */
+interface Asked {
+  readonly sessionId: string;
+  readonly generation?: number;
+  readonly expectedGeneration?: number;
+  readonly minGeneration?: number;
 }
 
 function text(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner instanceof Uint8Array ? Buffer.from(inner).toString() : inner,
   );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
