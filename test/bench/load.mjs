@@ -16,22 +16,22 @@ export class Load {
   async open(port, count, addresses) {
     const share = Math.ceil(count / this.#children.length);
     const startedAt = performance.now();
-    await this.#all((_, i) => ({ order: 'open', port, addresses, count: Math.min(share, count - share * i) }));
+    await this.all((_, i) => ({ order: 'open', port, addresses, count: Math.min(share, count - share * i) }));
     return (count * 1000) / (performance.now() - startedAt);
   }
 
   async talk() {
-    await this.#all(() => ({ order: 'talk' }));
+    await this.all(() => ({ order: 'talk' }));
   }
 
   async count() {
-    const answers = await this.#all(() => ({ order: 'count' }));
+    const answers = await this.all(() => ({ order: 'count' }));
     const total = (key) => answers.reduce((sum, answer) => sum + answer[key], 0);
     return { messages: total('messages'), unexpected: total('unexpected'), open: total('open') };
   }
 
   async close() {
-    await this.#all(() => ({ order: 'close' }));
+    await this.all(() => ({ order: 'close' }));
   }
 
   async stop() {
@@ -44,7 +44,8 @@ export class Load {
     );
   }
 
-  #all(orderFor) {
+  /** The same order, or one for each process; their answers. */
+  all(orderFor) {
     return Promise.all(this.#children.map((child, i) => this.#ask(child, orderFor(child, i))));
   }
 

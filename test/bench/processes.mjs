@@ -27,11 +27,12 @@ export async function startBackend(script) {
 }
 
 /** `kind`: relay or session. */
-export async function startHoldfast({ backendPort, workers, kind = 'relay' }) {
+export async function startHoldfast({ backendPort, workers, kind = 'relay', state = 'embedded' }) {
   const port = await freePort();
   const config = {
     listen: [{ address: `127.0.0.1:${port}` }],
     workers,
+    state,
     secret: BENCH_SECRET,
     drain: { timeout: '1s' },
     logs: { level: 'warn', access: false },
@@ -139,7 +140,7 @@ function accepts(port) {
 }
 
 /** Below the range of outgoing connections, which could take it between here and its use. */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
     const server = createServer();

@@ -8,7 +8,7 @@
  *   --workers N         workers of Holdfast and threads of HAProxy (default 2)
  *   --rounds N          rounds of each (default 3)
  *   --no-idle           leave the idle part out
- *   --only PART         relay or sessions
+ *   --only PART         relay, sessions or topics
  */
 import { cpus, release } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +19,7 @@ import { messageRound } from './message-round.mjs';
 import { haproxyVersion, startBackend, startHaproxy, startHoldfast } from './processes.mjs';
 import { printIdle, printMessages } from './report.mjs';
 import { sessions } from './sessions.mjs';
+import { topics } from './topics.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,8 +52,10 @@ console.log(`Node ${process.version}, Linux ${release()}, ${cpus().length} × ${
 console.log(haproxy ?? 'HAProxy is not installed: no comparison (Debian: apt-get install haproxy)');
 
 const held = [];
-if (flags.only !== 'sessions') held.push(await relay());
-if (flags.only !== 'relay') held.push(...(await sessions({ ...plan, isIdleWanted: !flags['no-idle'] })));
+const isWanted = (part) => flags.only === undefined || flags.only === part;
+if (isWanted('relay')) held.push(await relay());
+if (isWanted('sessions')) held.push(...(await sessions({ ...plan, isIdleWanted: !flags['no-idle'] })));
+if (isWanted('topics')) held.push(...(await topics(plan)));
 if (flags.strict && !held.every((line) => line === true)) process.exitCode = 1;
 
 async function relay() {

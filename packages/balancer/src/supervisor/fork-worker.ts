@@ -20,10 +20,19 @@ const MAX_HEADERS_SIZE = '32768';
  */
 const MMAP_THRESHOLD_BYTES = '65537';
 
+/**
+ * In MiB. What is new lives here for a moment, and its pages stay with the process: with V8's 16 that is 20 MB of each worker,
+ * twice what ten thousand idle sessions need. Measured at 64-byte echoes: no more processor time with 4 than with 16.
+ */
+const SEMI_SPACE_MIB = 4;
+
 export function forkWorker({ entry = import.meta.resolve('@holdfast/worker/main'), env }: ForkOptions): ChildProcess {
   return fork(entry.startsWith('file:') ? new URL(entry) : entry, {
     env: { MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD_BYTES, ...env, UWS_HTTP_MAX_HEADERS_SIZE: MAX_HEADERS_SIZE },
-    execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+    execArgv: [
+      ...process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+      `--max-semi-space-size=${SEMI_SPACE_MIB}`,
+    ],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

@@ -33,22 +33,40 @@ export class AddressSlots {
   async acquire(route: string, address: string, limit: number): Promise<Slot> {
     if (limit === 0) return FREE;
     const asked = this.#supervisor.call('slots.acquire', [route, address, limit], Infinity);
-    const release = (): void => this.#supervisor.tell('slots.release', [route, address]);
+    const slot = new CountedSlot(this.#supervisor, route, address);
     try {
       const isGranted = await within(asked, PATIENCE_MS);
-      return isGranted === true ? { isGranted: true, release } : REFUSED;
+      return isGranted === true ? slot : REFUSED;
     } catch (error) {
       this.#log.warn({ err: error, route }, 'address limit not checked');
-      void takeBack(asked, release);
+      void takeBack(asked, slot);
       return FREE;
     }
   }
 }
 
+/** Kept as long as its connection: a closure would keep the whole call that asked for it. */
+class CountedSlot implements Slot {
+  readonly isGranted: boolean = true;
+  readonly #supervisor: SlotCalls;
+  readonly #route: string;
+  readonly #address: string;
+
+  constructor(supervisor: SlotCalls, route: string, address: string) {
+    this.#supervisor = supervisor;
+    this.#route = route;
+    this.#address = address;
+  }
+
+  release(): void {
+    this.#supervisor.tell('slots.release', [this.#route, this.#address]);
+  }
+}
+
 /** The count may still be made when the supervisor gets to it, and nobody else would give it back. */
-async function takeBack(asked: Promise<unknown>, release: () => void): Promise<void> {
+async function takeBack(asked: Promise<unknown>, slot: Slot): Promise<void> {
   const isGranted = await asked.catch(() => false);
-  if (isGranted === true) release();
+  if (isGranted === true) slot.release();
 }
 
 /** The value, or a rejection after so long. */

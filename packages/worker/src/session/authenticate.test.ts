@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { AuthConfig } from '../config.js';
 import { settle, stage, useScene } from './testing/scene.js';
 import type { FakeClient } from './testing/fake-client.js';
-import type { Stage } from './testing/stage.js';
+import { REQUEST, type Stage } from './testing/stage.js';
 
 useScene();
 
@@ -32,8 +32,8 @@ function asking(answer: (auth: string | undefined) => object): Stage {
   for (const backend of here.backends.values()) {
     backend.onFrame = (trunk, { kind, payload }) => {
       if (kind !== TrunkKind.Request) return;
-      const { ref, auth, op, path } = JSON.parse(Buffer.from(payload).toString()) as Record<string, string>;
-      expect([op, path]).toEqual(['authenticate', '/chat']);
+      const { ref, auth, ...asked } = JSON.parse(Buffer.from(payload).toString()) as Record<string, string>;
+      expect(asked).toEqual({ op: 'authenticate', ...JSON.parse(REQUEST) });
       trunk.sendJson(TRUNK_STREAM, TrunkKind.Result, { ref, ...answer(auth) });
     };
   }
@@ -106,6 +106,16 @@ describe('with backends that authenticate', () => {
     expect(good.welcome.resumed).toBe(false);
     const [open] = [...here.backends.values()].flatMap(({ opens }) => opens);
     expect(open?.open).toMatchObject({ principal: 'ali', claims: { x: 1 } });
+  });
+
+  it('are asked about refreshed credentials in the same words, not about what they said before', async () => {
+    const here = asking(() => ({ ok: true, principal: 'ali', claims: { x: 1 } }));
+    const client = here.connect();
+    client.hello({ auth: 'first' });
+    await settle(50);
+    client.say('u{"auth":"second"}');
+    await settle(50);
+    expect([client.closed, client.controls('t').length]).toEqual([undefined, 1]);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import { ProtocolError, readAuthenticated, type Authenticated } from '@holdfast/
 import type { Pool } from '../pool/pool.js';
 import type { Link } from '../trunk/link.js';
 import type { Trunks } from '../trunk/trunks.js';
+import { readRequest } from './describe-request.js';
 import { verifyJwt } from './jwt.js';
 import type { SessionRoute } from './session-end.js';
 
@@ -46,8 +47,9 @@ export async function identify(trunks: Trunks, credentials: Credentials): Promis
 async function askBackends(links: readonly Link[], { request, auth }: Credentials): Promise<Identified> {
   // The least loaded first: all know the same.
   const sorted = [...links].sort((a, b) => a.backend.load - b.backend.load).slice(0, MAX_ASKED);
+  const { path, query, headers, address } = readRequest(request);
   for (const link of sorted) {
-    const body = { op: 'authenticate', auth, ...(JSON.parse(request) as object) };
+    const body = { op: 'authenticate', auth, path, query, headers, address };
     const answer = await link.readyTrunk?.request(body);
     if (answer?.ok !== true) continue;
     const authenticated = readAnswer(answer.body);

@@ -5,10 +5,14 @@
 import {
   CloseCode,
   cutCloseReason,
+  decodeJson,
+  decodeWithTail,
   encodeWithTail,
   isWireCloseCode,
   type Opened,
   ProtocolError,
+  readHandoff,
+  readOpened,
   type TailEntry,
   TrunkKind,
 } from '@holdfast/protocol';
@@ -16,6 +20,7 @@ import type { StreamOwner } from '../trunk/stream-owner.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { HeldFrames } from './held-frames.js';
 import { OpenAttempt, type OpenResult } from './open-attempt.js';
+import type { HandedOff } from './session-host.js';
 
 export interface StreamOpening {
   /** undefined: it is gone by now. */
@@ -61,7 +66,8 @@ export class BackendSide {
     return this.#attempt.result;
   }
 
-  opened(opened: Opened): void {
+  opened(payload: Uint8Array): void {
+    const opened = readOpened(decodeJson(payload));
     const attempt = this.#attempt;
     if (attempt === undefined) throw new ProtocolError('opened: expected it once after open, got it again');
     this.#attempt = undefined;
@@ -134,4 +140,10 @@ export class BackendSide {
     this.forget();
     this.settle({ kind: 'timeout' });
   }
+}
+
+/** Body of `handoff`. */
+export function readHandedOff(payload: Uint8Array): HandedOff {
+  const { json, tail } = decodeWithTail(payload);
+  return { handoff: readHandoff(json), tail };
 }

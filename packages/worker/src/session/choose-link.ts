@@ -2,6 +2,7 @@
 import type { Backend } from '../pool/backend.js';
 import type { Link } from '../trunk/link.js';
 import type { Trunks } from '../trunk/trunks.js';
+import { readRequest } from './describe-request.js';
 import type { Session } from './session.js';
 
 /** @param exclude tried already; those that turn out to be full are added. */
@@ -26,5 +27,5 @@ function isFull({ backend, readyTrunk }: Link): boolean {
 
 /** The client's. */
 export function addressOf({ request }: Session): string {
-  return (JSON.parse(request) as { readonly address: string }).address;
+  return readRequest(request).address;
 }

@@ -15,14 +15,16 @@ export type Taken = 'fine' | 'stop' | 'overrun';
 const STOP_AT_BYTES = 64 * 1024;
 const GO_ON_AT_BYTES = 16 * 1024;
 const SLOW_AFTER_MS = 10_000;
+/** Before any moment, and a whole number that V8 keeps in the object, as it does not with -Infinity. */
+const NEVER_MS = -(2 ** 31);
 
 export class ClientSide {
   heardAtMs: number;
   sentAtMs: number;
-  pingedAtMs: number = Number.NEGATIVE_INFINITY;
+  pingedAtMs: number = NEVER_MS;
   #connection: ClientConnection | undefined;
-  #isStopped = false;
-  #drainedAtMs = 0;
+  /** When it last took something, if it was said to stop. */
+  #stoppedAtMs: number = NEVER_MS;
 
   constructor(nowMs: number) {
     this.heardAtMs = this.sentAtMs = nowMs;
@@ -43,7 +45,7 @@ export class ClientSide {
 
   /** It was said to stop, and not yet to go on. */
   get isStopped(): boolean {
-    return this.#isStopped;
+    return this.#stoppedAtMs !== NEVER_MS;
   }
 
   get bufferedBytes(): number {
@@ -66,15 +68,16 @@ export class ClientSide {
 
   /** It took something. True: send it more. */
   drained(nowMs: number): boolean {
-    this.heardAtMs = this.#drainedAtMs = nowMs;
-    if (!this.#isStopped || this.bufferedBytes > GO_ON_AT_BYTES) return false;
-    this.#isStopped = false;
-    return true;
+    this.heardAtMs = nowMs;
+    if (!this.isStopped) return false;
+    const mayGoOn = this.bufferedBytes <= GO_ON_AT_BYTES;
+    this.#stoppedAtMs = mayGoOn ? NEVER_MS : nowMs;
+    return mayGoOn;
   }
 
   /** Stopped, and has taken nothing for too long. */
   isStuck(nowMs: number): boolean {
-    return this.#isStopped && nowMs - this.#drainedAtMs >= SLOW_AFTER_MS;
+    return this.isStopped && nowMs - this.#stoppedAtMs >= SLOW_AFTER_MS;
   }
 
   /** Close frame, then the connection. */
@@ -95,9 +98,8 @@ export class ClientSide {
     this.sentAtMs = nowMs;
     if (result === 'sent') return 'fine';
     if (result === 'dropped') return 'overrun';
-    if (this.#isStopped || this.bufferedBytes <= STOP_AT_BYTES) return 'fine';
-    this.#isStopped = true;
-    this.#drainedAtMs = nowMs;
+    if (this.isStopped || this.bufferedBytes <= STOP_AT_BYTES) return 'fine';
+    this.#stoppedAtMs = nowMs;
     return 'stop';
   }
 }

@@ -25,6 +25,22 @@ export function describeRequest(request: DownstreamRequest, { route, client, req
   return JSON.stringify({ path, query: request.query, headers, address: client.address });
 }
 
+/** What such a text says. */
+export interface DescribedRequest {
+  readonly path: string;
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The client's. */
+  readonly address: string;
+  /** Absent until it is known who the client is, and for nobody in particular. */
+  readonly principal?: string;
+  readonly claims?: object;
+}
+
+export function readRequest(text: string): DescribedRequest {
+  return JSON.parse(text) as DescribedRequest;
+}
+
 export function offeredProtocols(request: DownstreamRequest): readonly string[] {
   const values = headerValues(request, 'sec-websocket-protocol');
   return values.flatMap((value) => value.split(',').map((protocol) => protocol.trim())).filter((it) => it !== '');

@@ -6,7 +6,7 @@
 import { SESSION_SUBPROTOCOL } from '@holdfast/protocol';
 import type { Slot } from '../admission/address-slots.js';
 import type { RouteConfig } from '../config.js';
-import { headerOf, type DownstreamRequest } from '../listener/downstream-request.js';
+import { headerOf } from '../listener/downstream-request.js';
 import type { UpgradeExchange } from '../listener/upgrade-exchange.js';
 import { NOTHING_PASSED } from '../observe/access-log.js';
 import type { HandshakeResult } from '../observe/outcomes.js';
@@ -16,6 +16,7 @@ import type { Incoming, RelayDeps } from '../relay/relay-deps.js';
 import type { Identity } from './authenticate.js';
 import { describeRequest, offeredProtocols } from './describe-request.js';
 import { bearerToken } from './jwt.js';
+import { keepLogged, readLogged } from './logged-request.js';
 import type { SessionEnd, SessionOrigin, SessionSummary } from './session-end.js';
 import type { Sessions } from './sessions.js';
 
@@ -68,7 +69,10 @@ export class SessionEntrance {
 
   #accept(pool: Pool, request: string, protocol: string | undefined, identity?: Identity): void {
     const { sessions, traffic } = this.#deps;
-    const origin = new ConnectionOrigin(this.#deps, this.#exchange.request, this.#incoming, this.#slot);
+    const origin = new ConnectionOrigin(this.#deps.accessLog, this.#incoming.record, {
+      request: keepLogged({ request: this.#exchange.request, client: this.#incoming.client }),
+      slot: this.#slot,
+    });
     const isPlain = protocol !== SESSION_SUBPROTOCOL;
     const session = sessions.create({ pool, route: this.#route, isPlain, request, origin });
     const compress = this.#route.compression;
@@ -99,16 +103,19 @@ export class SessionEntrance {
 /** Kept as long as the connection: what its line in the access log needs, and no more of the request. */
 class ConnectionOrigin implements SessionOrigin {
   readonly #accessLog: EntranceDeps['accessLog'];
-  readonly #request: DownstreamRequest;
-  readonly #client: Incoming['client'];
   readonly #record: Incoming['record'];
+  /** See logged-request.ts. */
+  readonly #request: string;
   readonly #slot: Slot | undefined;
 
-  constructor(deps: EntranceDeps, request: DownstreamRequest, { client, record }: Incoming, slot: Slot | undefined) {
-    this.#accessLog = deps.accessLog;
-    this.#request = { ...request, query: '', headers: ['host', headerOf(request, 'host') ?? ''] };
-    this.#client = client;
+  constructor(
+    accessLog: EntranceDeps['accessLog'],
+    record: Incoming['record'],
+    { request, slot }: { readonly request: string; readonly slot: Slot | undefined },
+  ) {
+    this.#accessLog = accessLog;
     this.#record = record;
+    this.#request = request;
     this.#slot = slot;
   }
 
@@ -120,7 +127,8 @@ class ConnectionOrigin implements SessionOrigin {
     this.#slot?.release();
     const { messagesUp, messagesDown, bytesUp, bytesDown } = tally;
     const { code, reason, closedBy, detail } = end;
-    this.#accessLog.webSocket(this.#record, this.#request, this.#client, {
+    const { request, client } = readLogged(this.#request);
+    this.#accessLog.webSocket(this.#record, request, client, {
       handshake: 'accepted',
       status: 101,
       messagesUp,

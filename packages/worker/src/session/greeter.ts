@@ -7,6 +7,7 @@ import {
   type LostRange,
   type Opened,
 } from '@holdfast/protocol';
+import { largestMessageBytes } from './message-limits.js';
 import type { Session } from './session.js';
 import { TokenSigner } from './token.js';
 
@@ -40,10 +41,7 @@ export class Greeter {
       heartbeatMs,
       pacingMs: session.pacingToldMs,
       limits: {
-        messageBytes: Math.min(
-          session.route.limits.messageBytes,
-          session.link?.provenTrunk?.backend?.maxMessageBytes ?? Infinity,
-        ),
+        messageBytes: largestMessageBytes(session),
         queueMessages: CLIENT_QUEUE.messages,
         queueBytes: CLIENT_QUEUE.bytes,
       },
@@ -73,7 +71,7 @@ export class Greeter {
   }
 
   #sign(session: Session): string {
-    session.tokenSignedAtMs = performance.now();
+    session.tokenSignedAtMs = Math.floor(performance.now());
     const windowMs = session.pool.config.session?.resumeWindowMs ?? 0;
     return this.tokens.sign({
       sessionId: session.id,

@@ -7,13 +7,16 @@ import { judgeSilence } from '../relay/keep-alive.js';
 import type { Greeter } from './greeter.js';
 import type { Session } from './session.js';
 
+/** Made once per look at all of them: one of a hundred thousand costs no object and no clock. */
 export interface Care {
+  readonly nowMs: number;
   readonly greeter: Greeter;
   readonly pacingMs: number;
   readonly onIdle: () => void;
 }
 
-export function lookAfter(session: Session, nowMs: number, care: Care): void {
+export function lookAfter(session: Session, care: Care): void {
+  const { nowMs } = care;
   const { client, state } = session;
   if (state === 'hello' && nowMs - session.openedAtMs >= HELLO_TIMEOUT_MS) {
     session.close(CloseCode.HelloTimeout, `expected a hello within ${HELLO_TIMEOUT_MS} ms, got none`);
@@ -22,19 +25,20 @@ export function lookAfter(session: Session, nowMs: number, care: Care): void {
   const { idleMs } = session.route.limits;
   const silence = judgeSilence(nowMs, client.heardAtMs, client.pingedAtMs, idleMs);
   if (client.isStuck(nowMs)) session.endSlow();
-  else if (nowMs >= session.endsAtMs)
+  else if (session.endsAtMs > 0 && nowMs >= session.endsAtMs)
     session.hitBound('lifetime', CloseCode.GoingAway, 'the connection reached its lifetime');
   else if (silence === 'stale') {
     care.onIdle();
     session.cut(ABNORMAL_CLOSURE, `expected a sign of life within ${idleMs} ms, got none`);
   } else if (session.isPlain) {
     if (silence === 'ping') session.ping(undefined);
-  } else greet(session, nowMs, { care, isAsked: silence === 'ping' });
+  } else greet(session, care, silence === 'ping');
 }
 
-function greet(session: Session, nowMs: number, { care, isAsked }: { care: Care; isAsked: boolean }): void {
+function greet(session: Session, care: Care, isAsked: boolean): void {
   const { client } = session;
-  if (care.greeter.isTokenOld(session, performance.now())) session.send(care.greeter.token(session));
+  const { nowMs } = care;
+  if (care.greeter.isTokenOld(session, nowMs)) session.send(care.greeter.token(session));
   const heartbeatMs = session.pool.config.session?.heartbeatMs ?? Infinity;
   const isNews = hasChanged(session.pacingToldMs, care.pacingMs);
   const isQuiet = nowMs - client.sentAtMs >= heartbeatMs;

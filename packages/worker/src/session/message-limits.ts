@@ -1,8 +1,9 @@
-/** How large and how frequent a client's messages may be, and what breaking that means. Pure but for its own bucket. */
+/** How large and how frequent a client's messages may be, and what breaking that means. Pure but for the bucket. */
 import { CloseCode, MAX_DATA_HEADER_BYTES } from '@holdfast/protocol';
 import type { RouteLimits } from '../config.js';
 import type { BoundName } from '../observe/traffic.js';
 import { MessageRate } from '../relay/rate.js';
+import type { Session } from './session.js';
 
 export interface Breach {
   readonly bound: BoundName;
@@ -17,33 +18,25 @@ const TOO_MANY: Breach = {
   reason: 'too many messages per second',
 };
 
-export class MessageLimits {
-  readonly #headerBytes: number;
-  readonly #messageBytes: number;
-  readonly #rate: MessageRate | undefined;
-  #frameBytes: number;
+/** Of a session's client: the backend of the moment may take no larger ones. */
+export function largestMessageBytes({ route, link }: Pick<Session, 'route' | 'link'>): number {
+  const { maxMessageBytes = Infinity } = link?.provenTrunk?.backend ?? {};
+  return Math.min(route.limits.messageBytes, maxMessageBytes);
+}
 
-  constructor({ messageBytes, messagesPerSecond }: RouteLimits, isPlain: boolean) {
-    // The numbers in front of a message are not the application's.
-    this.#headerBytes = isPlain ? 0 : MAX_DATA_HEADER_BYTES;
-    this.#messageBytes = messageBytes;
-    this.#frameBytes = messageBytes + this.#headerBytes;
-    this.#rate = messagesPerSecond > 0 ? new MessageRate(messagesPerSecond, performance.now()) : undefined;
-  }
+/** Of the data frames of a client whose messages may be so large. */
+export function largestFrameBytes(messageBytes: number, isPlain: boolean): number {
+  // The numbers in front of a message are not the application's.
+  return messageBytes + (isPlain ? 0 : MAX_DATA_HEADER_BYTES);
+}
 
-  /** Largest data frame. */
-  get frameBytes(): number {
-    return this.#frameBytes;
-  }
+/** undefined: as many messages as it likes. */
+export function messageRate({ messagesPerSecond }: RouteLimits): MessageRate | undefined {
+  return messagesPerSecond > 0 ? new MessageRate(messagesPerSecond, performance.now()) : undefined;
+}
 
-  /** The backend of the moment takes no larger ones. */
-  setBackend(messageBytes: number): void {
-    this.#frameBytes = Math.min(this.#messageBytes, messageBytes) + this.#headerBytes;
-  }
-
-  /** A data frame of so many bytes came. */
-  judge(bytes: number): Breach | undefined {
-    if (bytes > this.#frameBytes) return TOO_BIG;
-    return this.#rate?.take(performance.now()) === false ? TOO_MANY : undefined;
-  }
+/** A data frame of so many bytes came. */
+export function judgeMessage(bytes: number, frameBytes: number, rate: MessageRate | undefined): Breach | undefined {
+  if (bytes > frameBytes) return TOO_BIG;
+  return rate?.take(performance.now()) === false ? TOO_MANY : undefined;
 }

@@ -25,8 +25,8 @@ export class Parking {
   }
 
   onRequest(link: Link, trunk: Trunk, { ref, body, tail }: TrunkRequest): void {
-    if (body.op === 'authenticate') {
-      trunk.answer(ref, { ok: false, error: 'expected park or commit, got authenticate', retryable: false });
+    if (body.op !== 'park' && body.op !== 'commit') {
+      trunk.answer(ref, { ok: false, error: `expected park or commit, got ${body.op}`, retryable: false });
     } else if (this.#inFlight >= MAX_OPEN_REQUESTS) {
       trunk.answer(ref, { ok: false, error: 'too many requests at once', retryable: true });
     } else if (this.#isElsewhere(link, body)) {

@@ -21,7 +21,10 @@ export interface SessionStart {
 
 /** `S`: the session. */
 export interface SessionHost<S> {
-  /** Of performance.now, as of the last tick of the wheel. */
+  /**
+   * Of performance.now, as of the last tick of the wheel. Whole ms: V8 keeps small whole numbers (here 24 days) in the object
+   * that has them, and makes one of 16 bytes for any other.
+   */
   readonly nowMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -7,28 +7,25 @@
 import {
   CloseCode,
   decodeCloseFrame,
-  decodeJson,
-  decodeWithTail,
   encodeClose,
   encodeJson,
   encodePing,
   PONG,
   ProtocolError,
-  readHandoff,
-  readOpened,
   SessionKind,
   TrunkKind,
 } from '@holdfast/protocol';
 import type { DownstreamHandler } from '../listener/downstream-socket.js';
 import type { BoundName } from '../observe/traffic.js';
 import type { Pool } from '../pool/pool.js';
+import type { MessageRate } from '../relay/rate.js';
 import type { Link } from '../trunk/link.js';
 import type { DataRun, StreamOwner } from '../trunk/stream-owner.js';
-import { BackendSide, type StreamOpening } from './backend-side.js';
+import { BackendSide, readHandedOff, type StreamOpening } from './backend-side.js';
 import type { ClientConnection } from './client-connection.js';
 import { type ClientControl, readClientControl } from './client-control.js';
 import { ClientSide, type Taken } from './client-side.js';
-import { MessageLimits } from './message-limits.js';
+import { judgeMessage, largestFrameBytes, largestMessageBytes, messageRate } from './message-limits.js';
 import type { OpenResult } from './open-attempt.js';
 import { endByClient, type SessionEnd, type SessionOrigin, type SessionRoute, wireEnd } from './session-end.js';
 import type { SessionHost, SessionStart } from './session-host.js';
@@ -45,7 +42,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   readonly client: ClientSide;
   readonly tally: Tally = new Tally();
   readonly openedAtMs: number;
-  /** Of the connection, by the route's `lifetime`. */
+  /** Of the connection, by the route's `lifetime`; 0: none. */
   readonly endsAtMs: number;
   /** '' until it is known which session this is. */
   id = '';
@@ -64,7 +61,8 @@ export class Session implements DownstreamHandler, StreamOwner {
   /** When it lost its backend, or was asked to leave it. */
   unboundAtMs = 0;
   readonly #host: SessionHost<Session>;
-  readonly #limits: MessageLimits;
+  readonly #rate: MessageRate | undefined;
+  #maxFrameBytes: number;
   readonly #backendSide = new BackendSide();
   #state: SessionState;
   #link: Link | undefined;
@@ -81,10 +79,11 @@ export class Session implements DownstreamHandler, StreamOwner {
     this.#state = isPlain ? 'opening' : 'hello';
     this.openedAtMs = host.nowMs;
     this.client = new ClientSide(host.nowMs);
-    this.#limits = new MessageLimits(route.limits, isPlain);
+    this.#rate = messageRate(route.limits);
+    this.#maxFrameBytes = largestFrameBytes(route.limits.messageBytes, isPlain);
     const { lifetimeMs } = route.limits;
     // ±10 %: connections that came together must not go together.
-    this.endsAtMs = lifetimeMs > 0 ? host.nowMs + lifetimeMs * (0.9 + host.random() * 0.2) : Infinity;
+    this.endsAtMs = lifetimeMs > 0 ? host.nowMs + Math.floor(lifetimeMs * (0.9 + host.random() * 0.2)) : 0;
   }
 
   /** Before anything else. */
@@ -146,7 +145,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   }
 
   #onClientData(bytes: Uint8Array, kind: number): void {
-    const breach = this.#limits.judge(bytes.length);
+    const breach = judgeMessage(bytes.length, this.#maxFrameBytes, this.#rate);
     if (breach !== undefined) {
       this.hitBound(breach.bound, breach.code, breach.reason);
       return;
@@ -170,7 +169,7 @@ export class Session implements DownstreamHandler, StreamOwner {
       return;
     }
     this.#backendSide.hold(kind, bytes);
-    if (this.#backendSide.heldBytes <= this.route.limits.bufferBytes + this.#limits.frameBytes) return;
+    if (this.#backendSide.heldBytes <= this.route.limits.bufferBytes + this.#maxFrameBytes) return;
     this.hitBound('backend_buffer', CloseCode.TryAgainLater, 'the service cannot keep up');
   }
 
@@ -228,8 +227,8 @@ export class Session implements DownstreamHandler, StreamOwner {
   onStreamFrame(kind: number, payload: Uint8Array): void {
     switch (kind) {
       case TrunkKind.Opened:
-        this.#limits.setBackend(this.#link?.provenTrunk?.backend?.maxMessageBytes ?? Infinity);
-        this.#backendSide.opened(readOpened(decodeJson(payload)));
+        this.#maxFrameBytes = largestFrameBytes(largestMessageBytes(this), this.isPlain);
+        this.#backendSide.opened(payload);
         // The client has not become any faster by the change.
         if (this.client.isStopped) this.#backendSide.sendCredit(false);
         return;
@@ -237,11 +236,10 @@ export class Session implements DownstreamHandler, StreamOwner {
       case TrunkKind.Detach:
         return this.#onStreamEnd(decodeCloseFrame(payload), kind === TrunkKind.Close);
       case TrunkKind.Handoff: {
-        const { json, tail } = decodeWithTail(payload);
-        const handoff = readHandoff(json);
+        const handedOff = readHandedOff(payload);
         this.move('handedOff');
         this.#backendSide.forget();
-        return this.#host.onHandedOff(this, { handoff, tail });
+        return this.#host.onHandedOff(this, handedOff);
       }
       case TrunkKind.Credit:
         this.#backendSide.onCredit(payload);
@@ -380,7 +378,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   // Small things.
 
   #leaveBackend(event: 'streamLost' | 'askHandoff'): void {
-    if (this.#state !== 'handing') this.unboundAtMs = performance.now();
+    if (this.#state !== 'handing') this.unboundAtMs = Math.floor(performance.now());
     this.move(event);
     if (!this.isPlain) this.#backendSide.dropHeld();
   }

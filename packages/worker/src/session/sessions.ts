@@ -61,7 +61,7 @@ const TICK_MS = 500;
 const WRITE_BACK_EVERY_MS = 2000;
 
 export class Sessions implements SessionHost<Session>, LinkListener {
-  nowMs: number = performance.now();
+  nowMs: number = Math.floor(performance.now());
   readonly writer: RunWriter = new RunWriter();
   readonly random: () => number;
   readonly stats: SessionStats = new SessionStats();
@@ -268,9 +268,11 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   }
 
   #tick(): void {
-    this.nowMs = performance.now();
-    const care = { greeter: this.#greeter, pacingMs: this.#fleet.pacingMs, onIdle: () => this.boundHit('idle') };
-    for (const session of this.#all) lookAfter(session, this.nowMs, care);
+    this.nowMs = Math.floor(performance.now());
+    const { nowMs } = this;
+    const { pacingMs } = this.#fleet;
+    const care = { nowMs, greeter: this.#greeter, pacingMs, onIdle: () => this.boundHit('idle') };
+    for (const session of this.#all) lookAfter(session, care);
     this.#rehoming.tick(this.nowMs);
     if (this.nowMs - this.#writtenBackAtMs < WRITE_BACK_EVERY_MS) return;
     this.#writtenBackAtMs = this.nowMs;
