@@ -28,10 +28,23 @@ const bodyReaders: readonly ((body: Body) => unknown)[] = [
   protocol.readProve,
   protocol.readReady,
   protocol.readAuthenticated,
+  (body) => protocol.readAuthorized(body, 1),
   protocol.readCommitOutcome,
   protocol.readParkOutcome,
   protocol.readRequest,
   protocol.readResult,
+  protocol.readHeldTopics,
+  protocol.readHistory,
+  protocol.readHistoryPage,
+  protocol.readLagging,
+  protocol.readMemberList,
+  protocol.readPresenceChange,
+  protocol.readPublished,
+  protocol.readRef,
+  protocol.readSubscribe,
+  protocol.readSubscribed,
+  protocol.readTopic,
+  protocol.readTopicJoin,
 ];
 
 const header = { n: 0, ack: 0, payloadAt: 0 };
@@ -41,6 +54,9 @@ const byteReaders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => unknown> =
     protocol.readDataHeader(bytes, { start: 0, end: bytes.length, isBinary: false }, header),
   'readDataHeader, binary': (bytes) =>
     protocol.readDataHeader(bytes, { start: 0, end: bytes.length, isBinary: true }, header),
+  decodeTopicBinary: (bytes) => protocol.decodeTopicBinary(bytes),
+  'readPublish, text': (bytes) => protocol.readPublish(bytes, { start: 0, end: bytes.length, isBinary: false }),
+  'readPublish, binary': (bytes) => protocol.readPublish(bytes, { start: 0, end: bytes.length, isBinary: true }),
   readBatch: (bytes) => protocol.readBatch(bytes, { onFrame: () => undefined }),
   decodeWithTail: (bytes) => protocol.decodeWithTail(bytes),
   decodeJson: (bytes) => protocol.decodeJson(bytes),
@@ -50,6 +66,7 @@ const byteReaders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => unknown> =
 const stringReaders: Record<string, (text: string) => unknown> = {
   decodeClientFrame: (text) => protocol.decodeClientFrame(text),
   decodeControl: (text) => protocol.decodeControl(text),
+  decodeTopicText: (text) => protocol.decodeTopicText(text),
   'decodeControl and every reader': (text) => readAll(protocol.decodeControl(text).body),
 };
 
@@ -65,6 +82,9 @@ const valid: readonly Uint8Array<ArrayBuffer>[] = [
     { n: 5, isBinary: false, data: Uint8Array.of(0x61) },
   ]),
   protocol.encodeCloseFrame(4003, 'replaced'),
+  protocol.encodeTopicMessage('röom', { offset: 300, isBinary: true, data: Uint8Array.of(1) }),
+  new TextEncoder().encode(protocol.encodePublishText(36, 'r🌍m', 'text')),
+  protocol.encodePublishBinary(300, 'röom', Uint8Array.of(1)),
   batchOf(3),
 ];
 const damaged = fc
@@ -89,7 +109,7 @@ describe.each(Object.entries(byteReaders))('%s', (_, read) => {
 });
 
 describe.each(Object.entries(stringReaders))('%s', (_, read) => {
-  const kind = fc.constantFrom(...'hwrygpqtucmab', '');
+  const kind = fc.constantFrom(...'hwrygpqtucsxlikzmabd', '');
   const almost = fc.tuple(kind, fc.oneof(fc.json(), fc.string({ unit: 'binary' }))).map(([a, b]) => a + b);
   // Lone surrogates, too.
   const anyString = fc.oneof(
@@ -110,12 +130,31 @@ it('every reader answers any object with a value or a ProtocolError, whatever st
     'v auth resume token received lowest sent session generation resumed handled windowMs heartbeatMs pacingMs limits',
     'lost from to cause deadlineMs delayMs reason code versions nonce version proof worker staleMs maxMessageBytes',
     'incarnation capacity authenticates sessions lagMs weight plain path query headers address principal claims client',
+    'topic since epoch offset presence joined recovered members topics limit reverse type member info subscriptions',
+    'top messages more total allowed asks key',
     'counters state checkpoint lastDown ackedDown ref op ok error retryable outcome complete',
     '__proto__ constructor toString',
   ].flatMap((line) => line.split(' '));
   const value = fc.oneof(
-    fc.constantFrom('park', 'commit', 'authenticate', 'handoff', 'A'.repeat(22), 'A'.repeat(16), 1, 0, -0, {}, []),
+    fc.constantFrom(
+      'park',
+      'commit',
+      'authenticate',
+      'handoff',
+      'publish',
+      'history',
+      'authorize',
+      'A'.repeat(12),
+      'A'.repeat(22),
+      'A'.repeat(16),
+      1,
+      0,
+      -0,
+      {},
+      [],
+    ),
     fc.jsonValue(),
+    fc.constantFrom([['a', 'A'.repeat(12), 1, 3]], [{ offset: 1, base64: '*', atMs: 1 }], [{ id: 'a', info: {} }]),
     // toString and toJSON as data: whoever turns a value into text by itself throws a TypeError.
     fc.constantFrom({ toString: null }, { toJSON: 1, valueOf: 1 }, [[[]]], 2 ** 53, 0.5, '\ud800'),
   );
@@ -146,6 +185,16 @@ describe('large hostile input', () => {
     ['a long string', () => readAll(protocol.decodeControl(`h{"v":"${many('x')}"}`).body)],
     ['bytes of a number', () => readText(Buffer.from(`m${many('0')}`))],
     ['empty frames', () => protocol.readBatch(new Uint8Array(MEGABYTES * 1024 * 1024), { onFrame: () => undefined })],
+    ['a long name of a topic', () => protocol.decodeTopicText(`d1.1${many('0')}:`)],
+    ['a long topic', () => protocol.isTopicName(many('x'))],
+    [
+      'many messages of a page',
+      () => readAll(protocol.decodeControl(`h{"epoch":"AAAAAAAAAAAA","top":1,"messages":[${many('1,')}1]}`).body),
+    ],
+    [
+      'a long message in base64',
+      () => readAll({ epoch: 'A'.repeat(12), top: 1, messages: [{ offset: 1, atMs: 1, base64: many('AAAA') }] }),
+    ],
     ['a long reason', () => protocol.decodeCloseFrame(Buffer.from(many('é')))],
     ['empty entries of a tail', () => protocol.decodeWithTail(longTail(MEGABYTES * 1024 * 1024))],
   ])('%s: answered in bounded time', (_, read) => {

@@ -1,51 +1,11 @@
 /**
- * WebSocket close codes: which may stand on the wire, and what Holdfast itself says when it closes.
+ * WebSocket close codes: which may stand on the wire, and what a client does after one. Those of Holdfast are in close-codes.ts.
  * RFC 6455 §7.4 reserves some numbers for local use; a peer that receives one of those in a frame may crash
  * (vulcand/oxy#133), so whatever leaves Holdfast is asked `isWireCloseCode` first.
  */
+import * as CloseCode from './close-codes.js';
 
-/**
- * Codes that Holdfast sends of its own accord. Registered ones keep their meaning from RFC 6455 and the IANA registry;
- * 4000–4499 tell our own clients to come back, 4500–4999 to stop. PROTOCOL.md has the table.
- */
-export const CloseCode = {
-  Normal: 1000,
-  /** The balancer stops, or the connection reached its idle or lifetime limit. Reconnect. */
-  GoingAway: 1001,
-  ProtocolError: 1002,
-  /** Text that is not UTF-8. */
-  InvalidPayload: 1007,
-  /** The client broke a limit that the operator set, such as messages per second. */
-  PolicyViolation: 1008,
-  MessageTooBig: 1009,
-  /** The backend failed: reset, gone without a close frame, or it broke the protocol. */
-  InternalError: 1011,
-  /** The backend restarts, and the pool asks for `onBackendLoss: close`. */
-  ServiceRestart: 1012,
-  /** A queue to a slow peer is full. Reconnect later. */
-  TryAgainLater: 1013,
-  /** A newer connection has the session: this one must not come back. */
-  Replaced: 4003,
-  HelloTimeout: 4004,
-  SlowConsumer: 4008,
-  /** The time that a goaway gave is over. */
-  Leaving: 4009,
-  /** A number is missing: resume, and it is sent again. */
-  SequenceGap: 4010,
-  Stale: 4011,
-  Overloaded: 4013,
-  BrokeProtocol: 4400,
-  /** Not our token: the session is lost, begin a new one. */
-  ResumeRefused: 4401,
-  UnknownSession: 4404,
-  TrunkHandshakeTimeout: 4408,
-  /** A higher generation of the session exists. */
-  Fenced: 4409,
-  BadRequest: 4500,
-  BadCredentials: 4501,
-  Forbidden: 4503,
-  UnsupportedVersion: 4505,
-} as const;
+export { CloseCode };
 
 /** What a client owes after a close: try to resume; begin a new session; or leave it. */
 export type AfterClose = 'resume' | 'renew' | 'stop';

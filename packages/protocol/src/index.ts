@@ -10,23 +10,33 @@ export {
 } from './close-code.js';
 
 // Errors
-export { ProtocolError } from './protocol-error.js';
+export { ProtocolError, unexpected } from './protocol-error.js';
 
 // Identifiers and limits
 export { INCARNATION_BYTES, isIncarnation, isSessionId, SESSION_ID_BYTES, supersedes } from './ids.js';
 export {
   ACK_AFTER,
   CLIENT_QUEUE,
+  DEFAULT_HISTORY_MESSAGES,
   DOWN_TAIL,
   HELLO_TIMEOUT_MS,
   MAX_BATCH_BYTES,
   MAX_CONTROL_BYTES,
   MAX_DATA_HEADER_BYTES,
   MAX_FRAME_BYTES,
+  MAX_HELLO_BYTES,
+  MAX_HISTORY_MESSAGES,
+  MAX_IDEMPOTENCY_KEY_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_OPEN_REQUESTS,
   MAX_PING_BYTES,
+  MAX_PRESENCE_INFO_BYTES,
+  MAX_SESSION_TOPICS,
   MAX_STATE_BYTES,
+  MAX_TOPIC_BYTES,
+  MAX_TOPIC_HEADER_BYTES,
+  MAX_TOPIC_MESSAGE_BYTES,
+  MAX_TOPIC_RESULT_BYTES,
   PARKED_TAIL,
   PROTOCOL_VERSION,
   REQUEST_TIMEOUT_MS,
@@ -72,6 +82,45 @@ export {
   readWelcome,
 } from './session-control.js';
 
+// holdfast.v1: topics
+export { isTopicName, isTopicPattern, matchesTopic } from './topic-name.js';
+export {
+  decodeTopicBinary,
+  decodeTopicText,
+  encodePublishBinary,
+  encodePublishText,
+  encodeTopicMessage,
+  readPublish,
+  TopicKind,
+} from './topic-frame.js';
+export {
+  encodeHeldTopics,
+  encodeHistory,
+  encodeLagging,
+  encodePresence,
+  encodePresenceChange,
+  encodeSubscribe,
+  encodeSubscribed,
+  encodeSubscribeRefused,
+  encodeUnsubscribe,
+  readHeldTopics,
+  readHistory,
+  readLagging,
+  readPresenceChange,
+  readRef,
+  readSubscribe,
+  readSubscribed,
+  readTopic,
+} from './topic-control.js';
+export {
+  encodeTopicFailure,
+  encodeTopicResult,
+  readHistoryPage,
+  readMemberList,
+  readPublished,
+  readResult,
+} from './topic-result.js';
+
 // holdfast-trunk.v1: worker and backend
 export { BatchWriter, readBatch, TRUNK_STREAM, TrunkKind } from './trunk-frame.js';
 export {
@@ -86,8 +135,9 @@ export {
   readOpened,
   readProve,
   readReady,
+  readTopicJoin,
 } from './trunk-control.js';
-export { readAuthenticated, readCommitOutcome, readParkOutcome, readRequest, readResult } from './trunk-request.js';
+export { readAuthenticated, readAuthorized, readCommitOutcome, readParkOutcome, readRequest } from './trunk-request.js';
 export { decodeJson, decodeWithTail, encodeJson, encodeWithTail } from './tail.js';
 
 // Numbering, acknowledgement, reconnection: pure, for both ends
@@ -103,6 +153,19 @@ export type { ClientCounters, CloseBody, GoAway, Hello, LostRange, Rehomed, Welc
 export type { ClientFrame, DataHeader } from './session-frame.js';
 export type { TailEntry } from './tail.js';
 export type {
+  HeldTopic,
+  HistoryQuery,
+  PresenceChange,
+  Subscribe,
+  Subscribed,
+  SubscribeRefused,
+  TopicMember,
+  TopicPosition,
+  TopicRefusal,
+} from './topic-control.js';
+export type { OutgoingTopicMessage, Publish, TopicFrame } from './topic-frame.js';
+export type { HistoryEntry, HistoryEntryBody, HistoryPage, MemberList, ResultBody } from './topic-result.js';
+export type {
   Body,
   Challenge,
   ClientRequest,
@@ -115,15 +178,22 @@ export type {
   Prove,
   Ready,
   SessionCounters,
+  TopicJoin,
 } from './trunk-control.js';
 export type { Allocate, FrameVisitor } from './trunk-frame.js';
 export type {
   AuthenticateBody,
   Authenticated,
+  AuthorizeBody,
+  Authorized,
   CommitBody,
   CommitOutcome,
+  HistoryBody,
   ParkBody,
   ParkOutcome,
+  PresenceBody,
+  PublishBody,
   RequestBody,
-  ResultBody,
+  TopicAction,
+  TopicAsk,
 } from './trunk-request.js';

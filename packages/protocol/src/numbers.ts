@@ -2,7 +2,7 @@
  * Numbers in data frames: base 36 in text, LEB128 in binary. Read from bytes without an allocation, and only in their
  * one canonical form, so that a frame has one spelling.
  */
-import { ProtocolError } from './protocol-error.js';
+import { ProtocolError, unexpected } from './protocol-error.js';
 
 /** Reads numbers one after another from bytes; `at` is where the next one begins. */
 export interface NumberCursor {
@@ -43,13 +43,12 @@ export function readVarint(bytes: Uint8Array, cursor: NumberCursor, end: number)
     cursor.at += 1;
     value += (byte & 0x7f) * scale;
     if (byte < 0x80) {
-      if (byte === 0 && read > 1) throw new ProtocolError('varint: expected the shortest form, got a longer one');
-      if (value > Number.MAX_SAFE_INTEGER) break;
+      if ((byte === 0 && read > 1) || value > Number.MAX_SAFE_INTEGER) break;
       return value;
     }
     scale *= 128;
   }
-  throw new ProtocolError('varint: expected at most 8 bytes and 2^53 - 1, got more, or the end of the frame');
+  throw unexpected('varint', 'at most 2^53 - 1 in the fewest bytes', 'something else');
 }
 
 /** Writes at `at`; answers where it ended. */

@@ -1,7 +1,8 @@
 /**
- * The sending half of a numbered direction, for both ends: numbers messages, keeps them until they are acknowledged,
- * and says what is to be sent. Bounded by messages and bytes. A ring would save the shifting, but an array with a moving
- * head costs nothing while a session is idle, which most are.
+ * The sending half of a numbered direction, which one owner may take over from another: numbers messages, keeps them until
+ * they are acknowledged, and says what is to be sent. Bounded by messages and bytes. A ring would save the shifting, but
+ * an array with a moving head costs nothing while a session is idle, which most are. (Clients, whose bytes are counted,
+ * have a smaller one of their own.)
  */
 import type { Bound } from './limits.js';
 import { ProtocolError } from './protocol-error.js';

@@ -177,7 +177,7 @@ describe('a body that is not as described', () => {
     expect(error).toMatchObject({ code: 'PROTOCOL_ERROR', closeCode: 4400, message: expect.stringMatching(message) });
   });
 
-  it.each(['m{}', 'b{}', 'x{}', '{}', 'h', '', 'h[]', 'hnull', 'h1', 'h{', ' h{}', 'H{}', 'h{}x', '\u0000{}'])(
+  it.each(['m{}', 'b{}', 'e{}', '{}', 'h', '', 'h[]', 'hnull', 'h1', 'h{', ' h{}', 'H{}', 'h{}x', '\u0000{}'])(
     'the text %j is no control frame',
     (frame) => {
       expect(() => decodeControl(frame)).toThrow(ProtocolError);

@@ -4,9 +4,12 @@
  */
 import { isWireCloseCode } from './close-code.js';
 import { MAX_DURATION_MS, PROTOCOL_VERSION } from './limits.js';
-import { ProtocolError } from './protocol-error.js';
+import { unexpected } from './protocol-error.js';
+
+export { unexpected };
 
 type Body = Readonly<Record<string, unknown>>;
+type Reader<T> = (value: unknown, field: string) => T;
 
 /** The client's counters: what it was given, what it still keeps, what it ever sent. */
 export interface ClientCounters {
@@ -63,8 +66,9 @@ export interface CloseBody {
   readonly reason: string;
 }
 
-export function encodeHello({ version, auth, resume }: Hello): string {
-  return `h${JSON.stringify({ v: version, auth, resume })}`;
+/** @param subscriptions the topics that the client hears, as `encodeHeldTopics` writes them */
+export function encodeHello({ version, auth, resume }: Hello, subscriptions?: readonly unknown[]): string {
+  return `h${JSON.stringify({ v: version, auth, resume, subscriptions })}`;
 }
 
 /** The version is looked at first: what another one's hello holds besides is not ours to judge. */
@@ -84,24 +88,19 @@ export function encodeWelcome(welcome: Welcome): string {
 }
 
 export function readWelcome(body: Body): Welcome {
-  const limits = asObject(body['limits'], 'limits');
-  return {
-    session: asString(body['session'], 'session'),
-    token: asString(body['token'], 'token'),
-    generation: count(body, 'generation'),
-    resumed: body['resumed'] === true,
-    handled: count(body, 'handled'),
-    received: count(body, 'received'),
-    windowMs: duration(body, 'windowMs'),
-    heartbeatMs: interval(body, 'heartbeatMs'),
-    pacingMs: duration(body, 'pacingMs'),
-    limits: {
-      messageBytes: count(limits, 'messageBytes'),
-      queueMessages: count(limits, 'queueMessages'),
-      queueBytes: count(limits, 'queueBytes'),
-    },
-    lost: optional(body, 'lost', asLost),
-  };
+  return readFields<Welcome>(body, {
+    session: asString,
+    token: asString,
+    generation: asCount,
+    resumed: (value) => value === true,
+    handled: asCount,
+    received: asCount,
+    windowMs: asDuration,
+    heartbeatMs: asInterval,
+    pacingMs: asDuration,
+    limits: asLimits,
+    lost: orAbsent(asLost),
+  });
 }
 
 export function encodeRehomed(rehomed: Rehomed): string {
@@ -109,16 +108,14 @@ export function encodeRehomed(rehomed: Rehomed): string {
 }
 
 export function readRehomed(body: Body): Rehomed {
-  const cause = body['cause'];
-  if (cause !== 'handoff' && cause !== 'failover') throw unexpected('cause', 'handoff or failover', cause);
-  return {
-    cause,
-    generation: count(body, 'generation'),
-    token: asString(body['token'], 'token'),
-    handled: optional(body, 'handled', asCount),
-    received: optional(body, 'received', asCount),
-    lost: optional(body, 'lost', asLost),
-  };
+  return readFields<Rehomed>(body, {
+    cause: asCause,
+    generation: asCount,
+    token: asString,
+    handled: orAbsent(asCount),
+    received: orAbsent(asCount),
+    lost: orAbsent(asLost),
+  });
 }
 
 export function encodeResync(counters: ClientCounters): string {
@@ -139,8 +136,7 @@ export function encodeGoAway(goAway: GoAway): string {
 }
 
 export function readGoAway(body: Body): GoAway {
-  const reason = optional(body, 'reason', asString) ?? '';
-  return { deadlineMs: duration(body, 'deadlineMs'), delayMs: duration(body, 'delayMs'), reason };
+  return readFields<GoAway>(body, { deadlineMs: asDuration, delayMs: asDuration, reason: asReason });
 }
 
 export function encodePing(pacingMs?: number): string {
@@ -175,17 +171,26 @@ export function encodeClose({ code, reason }: CloseBody): string {
 }
 
 export function readClose(body: Body): CloseBody {
-  const code = count(body, 'code');
-  if (!isWireCloseCode(code)) throw unexpected('code', 'one that a close frame may carry', code);
-  return { code, reason: optional(body, 'reason', asString) ?? '' };
+  return readFields<CloseBody>(body, { code: asCloseCode, reason: asReason });
 }
 
 // Fields.
 
+/** The fields that `readers` names, each read by its own. */
+function readFields<T>(body: Body, readers: { readonly [K in keyof T & string]: Reader<T[K]> }): T {
+  const fields: Partial<T> = {};
+  for (const field of Object.keys(readers) as (keyof T & string)[]) fields[field] = readers[field](body[field], field);
+  return fields as T;
+}
+
 /** Absent or null: undefined. */
-export function optional<T>(body: Body, field: string, read: (value: unknown, field: string) => T): T | undefined {
-  const value = body[field];
-  return value === undefined || value === null ? undefined : read(value, field);
+function orAbsent<T>(read: Reader<T>): Reader<T | undefined> {
+  return (value, field) => (value === undefined || value === null ? undefined : read(value, field));
+}
+
+/** Absent or null: undefined. */
+export function optional<T>(body: Body, field: string, read: Reader<T>): T | undefined {
+  return orAbsent(read)(body[field], field);
 }
 
 export function count(body: Body, field: string): number {
@@ -193,7 +198,7 @@ export function count(body: Body, field: string): number {
 }
 
 export function asCount(value: unknown, field: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
   throw unexpected(field, 'a whole number from 0 to 2^53 - 1', value);
 }
 
@@ -204,14 +209,17 @@ export function duration(body: Body, field: string): number {
 
 /** Milliseconds of something that repeats: 0 would never rest. */
 export function interval(body: Body, field: string): number {
-  const ms = duration(body, field);
-  if (ms === 0) throw unexpected(field, 'at least 1 ms', ms);
-  return ms;
+  return asInterval(body[field], field);
 }
 
 function asDuration(value: unknown, field: string): number {
   if (asCount(value, field) <= MAX_DURATION_MS) return value as number;
-  throw unexpected(field, `at most ${MAX_DURATION_MS} ms`, value);
+  throw unexpected(field, 'at most 2^31 - 1 ms', value);
+}
+
+function asInterval(value: unknown, field: string): number {
+  if (asDuration(value, field) > 0) return value as number;
+  throw unexpected(field, 'at least 1 ms', value);
 }
 
 export function asString(value: unknown, field: string): string {
@@ -224,18 +232,26 @@ export function asObject(value: unknown, field: string): Body {
   throw unexpected(field, 'an object', value);
 }
 
+function asReason(value: unknown, field: string): string {
+  return asString(value ?? '', field);
+}
+
+function asCloseCode(value: unknown, field: string): number {
+  if (isWireCloseCode(asCount(value, field))) return value as number;
+  throw unexpected(field, 'one that a close frame may carry', value);
+}
+
+function asCause(value: unknown, field: string): Rehomed['cause'] {
+  if (value === 'handoff' || value === 'failover') return value;
+  throw unexpected(field, 'handoff or failover', value);
+}
+
+function asLimits(value: unknown, field: string): Welcome['limits'] {
+  const limits = { messageBytes: asCount, queueMessages: asCount, queueBytes: asCount };
+  return readFields<Welcome['limits']>(asObject(value, field), limits);
+}
+
 function asLost(value: unknown, field: string): LostRange {
-  const lost = asObject(value, field);
-  return { from: count(lost, 'from'), to: optional(lost, 'to', asCount) ?? null };
-}
-
-export function unexpected(field: string, expected: string, got: unknown): ProtocolError {
-  return new ProtocolError(`${field}: expected ${expected}, got ${describe(got)}`);
-}
-
-/** Never the whole of it: it may be nested deeper than a stack, or longer than a log line. */
-function describe(got: unknown): string {
-  if (typeof got === 'string') return JSON.stringify(got.slice(0, 40));
-  if (Array.isArray(got)) return 'a list';
-  return typeof got === 'object' && got !== null ? 'an object' : String(got);
+  const { from, to } = readFields(asObject(value, field), { from: asCount, to: orAbsent(asCount) });
+  return { from, to: to ?? null };
 }

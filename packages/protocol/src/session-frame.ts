@@ -5,7 +5,11 @@
  */
 import { MAX_DATA_HEADER_BYTES } from './limits.js';
 import { type NumberCursor, readBase36, readVarint, writeBase36, writeVarint } from './numbers.js';
-import { ProtocolError } from './protocol-error.js';
+import { ProtocolError, unexpected } from './protocol-error.js';
+import { asObject } from './session-control.js';
+
+/** `SessionKind.Binary`, by itself: clients need not carry the table for it. */
+const BINARY = 0x01;
 
 /** First byte of a frame: character code of its kind, or 1 for binary data. */
 export const SessionKind = {
@@ -42,7 +46,9 @@ const DOT = 0x2e;
 const cursor: NumberCursor = { at: 0 };
 const head = new Uint8Array(MAX_DATA_HEADER_BYTES);
 /** Kinds of the control frames. */
-const CONTROL = 'hwrygpqtuc';
+const CONTROL = 'hwrygpqtucsxlikz';
+/** Only the head is looked at, however long the frame. */
+const TEXT_HEAD = /^m(\w{1,11})\.(\w{1,11}):/;
 
 // Bytes.
 
@@ -87,7 +93,7 @@ export function writeTextHeader(bytes: Uint8Array, at: number, n: number, ack: n
 
 /** Writes the head of a binary data frame at `at`; answers where its payload goes. Needs MAX_DATA_HEADER_BYTES. */
 export function writeBinaryHeader(bytes: Uint8Array, at: number, n: number, ack: number): number {
-  bytes[at] = SessionKind.Binary;
+  bytes[at] = BINARY;
   return writeVarint(bytes, writeVarint(bytes, at + 1, n), ack);
 }
 
@@ -106,7 +112,7 @@ export function encodeText(n: number, ack: number, payload: string): string {
 export function encodeBinary(n: number, ack: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const length = writeBinaryHeader(head, 0, n, ack);
   const frame = new Uint8Array(length + payload.length);
-  for (let i = 0; i < length; i += 1) frame[i] = head[i] as number;
+  frame.set(head.subarray(0, length));
   frame.set(payload, length);
   return frame;
 }
@@ -126,54 +132,47 @@ export type ClientFrame =
 export function decodeClientFrame(data: string | ArrayBuffer): ClientFrame {
   if (typeof data !== 'string') return decodeBinary(new Uint8Array(data));
   if (data[0] === 'm') return decodeText(data);
-  if (data[0] === 'a') return { kind: 'ack', ack: parseBase36(data.slice(1)) };
+  if (data[0] === 'a') return { kind: 'ack', ack: parseBase36(data.slice(1), 0) };
   return decodeControl(data);
 }
 
 /** A control frame as text: its kind, one of those above, and the object behind it. */
 export function decodeControl(text: string): Extract<ClientFrame, { kind: 'control' }> {
   const type = text[0] ?? '';
+  if (!CONTROL.includes(type)) throw unexpected('frame', 'a known kind', type);
   let body: unknown;
   try {
     body = JSON.parse(text.slice(1));
   } catch {
-    body = undefined;
+    body = text;
   }
-  if (!CONTROL.includes(type) || typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new ProtocolError(`frame: expected a known kind and a JSON object, got ${JSON.stringify(text.slice(0, 20))}`);
-  }
-  return { kind: 'control', type, body: body as Record<string, unknown> };
+  return { kind: 'control', type, body: asObject(body, 'frame') };
 }
 
 function decodeText(text: string): ClientFrame {
-  const colon = text.indexOf(':');
-  const dot = text.indexOf('.');
-  if (colon < 0 || dot < 0 || dot > colon)
-    throw new ProtocolError('text frame: expected m<n>.<ack>:, got something else');
-  const n = positive(parseBase36(text.slice(1, dot)));
-  return { kind: 'text', n, ack: parseBase36(text.slice(dot + 1, colon)), data: text.slice(colon + 1) };
+  const [head, n, ack] = TEXT_HEAD.exec(text) ?? [];
+  if (head === undefined) throw unexpected('frame', 'm<n>.<ack>:', text);
+  return { kind: 'text', n: parseBase36(n, 1), ack: parseBase36(ack, 0), data: text.slice(head.length) };
 }
 
 function decodeBinary(bytes: Uint8Array<ArrayBuffer>): ClientFrame {
   // Not through readDataHeader: clients would carry its reading of text from bytes, which they never need.
-  if (bytes[0] !== SessionKind.Binary) {
-    throw new ProtocolError(`binary frame: expected kind 0x01, got ${String(bytes[0])}`);
-  }
+  if (bytes[0] !== BINARY) throw unexpected('frame', 'kind 0x01', bytes[0]);
   cursor.at = 1;
   const n = positive(readVarint(bytes, cursor, bytes.length));
   const ack = readVarint(bytes, cursor, bytes.length);
   return { kind: 'binary', n, ack, data: bytes.subarray(cursor.at) };
 }
 
-function parseBase36(digits: string): number {
-  const value = /^(0|[1-9a-z][0-9a-z]{0,10})$/.test(digits) ? Number.parseInt(digits, 36) : Number.NaN;
-  if (!Number.isSafeInteger(value))
-    throw new ProtocolError('number: expected base 36 up to 2^53 - 1, got something else');
-  return value;
+function parseBase36(digits: string | undefined, least: number): number {
+  const value = Number.parseInt(digits ?? '', 36);
+  // Written again it must be the same: no leading zero, no capital, nothing behind it.
+  if (value >= least && Number.isSafeInteger(value) && value.toString(36) === digits) return value;
+  throw unexpected('number', `base 36, ${least} to 2^53 - 1`, digits);
 }
 
 function positive(n: number): number {
-  if (n === 0) throw new ProtocolError('number: expected 1 or more, got 0');
+  if (n === 0) throw unexpected('number', '1 or more', n);
   return n;
 }
 

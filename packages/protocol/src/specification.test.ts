@@ -9,6 +9,7 @@ import * as limits from './limits.js';
 import { firstDelayMs, promptDelayMs, retryDelayMs, STABLE_AFTER_MS } from './pacing.js';
 import { ProtocolError } from './protocol-error.js';
 import { isEndToEnd, SessionKind } from './session-frame.js';
+import { TopicKind } from './topic-frame.js';
 import { TrunkKind } from './trunk-frame.js';
 
 const text = readFileSync(new URL('../PROTOCOL.md', import.meta.url), 'utf8');
@@ -64,11 +65,22 @@ describe('kinds', () => {
     expect(documented.toSorted(byKind)).toEqual(kindsOf(SessionKind));
   });
 
-  it('of holdfast.v1 leave the letters for topics free', () => {
-    const kept = /`([a-z ]+)` are kept for topics/.exec(words)?.[1]?.split(' ') ?? [];
-    const used = Object.values(SessionKind).map((kind) => String.fromCharCode(kind));
+  it('of topics are those of their table', () => {
+    const documented = table(/^\| kind +\| of topics +\| from/m).map(([kind]) => kindOf(kind ?? ''));
+    expect(new Set(documented)).toEqual(new Set(Object.values(TopicKind)));
+  });
+
+  it('leave the letters free that are said to be', () => {
+    const [, ofTopics, free] =
+      /`([a-z ]+)`, 0x02 and 0x03 are those of topics \(part 3\); `([a-z ]+)` are free/.exec(words) ?? [];
+    const lettersOf = (kinds: object): string[] =>
+      Object.values(kinds)
+        .map((kind: number) => String.fromCharCode(kind))
+        .filter((letter) => letter >= 'a');
+    const listed = (ofTopics ?? '').split(' ');
+    expect(lettersOf(TopicKind).toSorted()).toEqual(listed);
     const letters = Array.from({ length: 26 }, (_, i) => String.fromCharCode(0x61 + i));
-    expect([...kept, ...used.filter((letter) => letter >= 'a')].toSorted()).toEqual(letters);
+    expect([...(free ?? '').split(' '), ...listed, ...lettersOf(SessionKind)].toSorted()).toEqual(letters);
   });
 
   it('of holdfast-trunk.v1 are those of the table', () => {
@@ -106,6 +118,16 @@ describe('limits', () => {
     ['request on a trunk', ms(limits.REQUEST_TIMEOUT_MS)],
     ['open requests of one end', limits.MAX_OPEN_REQUESTS.toLocaleString('en')],
     ["payload of a trunk's ping", bytes(limits.MAX_PING_BYTES)],
+    ['`hello`', bytes(limits.MAX_HELLO_BYTES)],
+    ['name of a topic', bytes(limits.MAX_TOPIC_BYTES)],
+    ["head of a topic's message", bytes(limits.MAX_TOPIC_HEADER_BYTES)],
+    ['message of a topic', bytes(limits.MAX_TOPIC_MESSAGE_BYTES)],
+    ['topics of a session', limits.MAX_SESSION_TOPICS.toLocaleString('en')],
+    ['messages of a page', limits.MAX_HISTORY_MESSAGES.toLocaleString('en')],
+    ['messages of a page, unasked', limits.DEFAULT_HISTORY_MESSAGES.toLocaleString('en')],
+    ['payloads of a page; members', bytes(limits.MAX_TOPIC_RESULT_BYTES)],
+    ['`info` of a member', bytes(limits.MAX_PRESENCE_INFO_BYTES)],
+    ['key of a publish', bytes(limits.MAX_IDEMPOTENCY_KEY_BYTES)],
   ];
 
   it.each(ours)('%s: %s', (name, value) => {
@@ -127,7 +149,7 @@ describe('limits', () => {
     `\`ws(s)://backend${TRUNK_PATH}\``,
     `"v":${limits.PROTOCOL_VERSION},`,
     `first frame, within ${limits.HELLO_TIMEOUT_MS / 1000} s`,
-    `A JSON frame is at most ${limits.MAX_CONTROL_BYTES / 1024} KiB`,
+    `A JSON frame of a client is at most ${limits.MAX_CONTROL_BYTES / 1024} KiB, its \`hello\` ${limits.MAX_HELLO_BYTES / 1024} KiB`,
     `after ${ACK_AFTER.messages} messages, ${ACK_AFTER.bytes / 1024} KiB or ${ACK_AFTER.ms / 1000} s`,
     `a client keeps at most ${CLIENT_QUEUE.messages.toLocaleString('en')} messages or ${CLIENT_QUEUE.bytes / 2 ** 20} MiB`,
     `a backend ${DOWN_TAIL.messages.toLocaleString('en')} messages or ${DOWN_TAIL.bytes / 1024} KiB per session`,
@@ -139,6 +161,13 @@ describe('limits', () => {
     `A request is answered within ${limits.REQUEST_TIMEOUT_MS / 1000} s`,
     `at most ${limits.MAX_OPEN_REQUESTS.toLocaleString('en')} of one end are open per trunk`,
     `up to ${limits.MAX_PING_BYTES} bytes`,
+    `A name is 1 to ${limits.MAX_TOPIC_BYTES} bytes of UTF-8`,
+    `at most ${limits.MAX_SESSION_TOPICS} of \`[topic, epoch, offset, flags?]\``,
+    `At most \`limit\`, 1 to ${limits.MAX_HISTORY_MESSAGES.toLocaleString('en')} (${limits.DEFAULT_HISTORY_MESSAGES})`,
+    `A page ends after ${limits.MAX_TOPIC_RESULT_BYTES / 2 ** 20} MiB of payload`,
+    `an object of at most ${limits.MAX_PRESENCE_INFO_BYTES / 1024} KiB of JSON`,
+    `the same \`key\` (up to ${limits.MAX_IDEMPOTENCY_KEY_BYTES} bytes)`,
+    `at most ${limits.MAX_SESSION_TOPICS} asks`,
   ])('are the same in the prose: %s', (sentence) => {
     expect(words).toContain(sentence);
   });

@@ -20,12 +20,12 @@ import {
   readProve,
   readReady,
 } from './trunk-control.js';
+import { readResult } from './topic-result.js';
 import {
   readAuthenticated,
   readCommitOutcome,
   readParkOutcome,
   readRequest,
-  readResult,
   type RequestBody,
 } from './trunk-request.js';
 

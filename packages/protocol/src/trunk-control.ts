@@ -105,6 +105,13 @@ export interface Handoff extends SessionCounters {
   readonly state: string | undefined;
 }
 
+/** The session joins a topic, or leaves it. */
+export interface TopicJoin {
+  readonly topic: string;
+  /** What others are told of it where there is presence. */
+  readonly info: Body | undefined;
+}
+
 export function readChallenge(body: Body): Challenge {
   const { versions } = body;
   if (!Array.isArray(versions)) throw unexpected('versions', 'a list of numbers', versions);
@@ -199,6 +206,10 @@ export function readSessionCounters(body: Body): SessionCounters {
 
 export function readHandoff(body: Body): Handoff {
   return { ...readSessionCounters(body), state: optional(body, 'state', asString) };
+}
+
+export function readTopicJoin(body: Body): TopicJoin {
+  return { topic: asString(body['topic'], 'topic'), info: optional(body, 'info', asObject) };
 }
 
 /** The version that both ends speak, or a ProtocolError that closes with 4505. */

@@ -24,6 +24,8 @@ export const TrunkKind = {
   Handoff: 0x16,
   Resync: 0x17,
   Credit: 0x18,
+  Subscribe: 0x19,
+  Unsubscribe: 0x1a,
 } as const;
 
 /** The stream of the trunk itself. */

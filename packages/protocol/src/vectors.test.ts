@@ -37,6 +37,7 @@ import {
   readDataHeader,
 } from './session-frame.js';
 import { decodeJson, decodeWithTail, encodeWithTail } from './tail.js';
+import { readResult } from './topic-result.js';
 import {
   type Body,
   decodeCloseFrame,
@@ -49,9 +50,10 @@ import {
   readOpened,
   readProve,
   readReady,
+  readTopicJoin,
 } from './trunk-control.js';
 import { BatchWriter, readBatch, TrunkKind } from './trunk-frame.js';
-import { readRequest, readResult } from './trunk-request.js';
+import { readRequest } from './trunk-request.js';
 
 type Wrong = { readonly why: string };
 type Hex = { readonly hex: string };
@@ -262,6 +264,8 @@ function fieldsOf(frame: string, body: Body): object {
     opened: readOpened,
     handoff: readHandoff,
     resync: readCounters,
+    subscribe: readTopicJoin,
+    unsubscribe: readTopicJoin,
     request: (request) => {
       const { ref, request: rest } = readRequest(request);
       return { ref, ...rest };
