@@ -5,6 +5,7 @@
  */
 import {
   type AuthenticateBody,
+  type AuthorizeBody,
   CloseCode,
   INCARNATION_BYTES,
   type Open,
@@ -13,6 +14,7 @@ import {
   TrunkKind,
 } from '@holdfast/protocol';
 import { answerAuthenticate } from './authenticate.js';
+import { type Authorize, answerAuthorize } from './authorize.js';
 import { writeSession } from './downlink.js';
 import { Drain, type DrainReport } from './drain.js';
 import { BackendError } from './errors.js';
@@ -23,6 +25,7 @@ import { NONCE_BYTES } from './proof.js';
 import type { SessionCore } from './session-core.js';
 import type { SessionEnd } from './session-events.js';
 import { SessionKeeper } from './session-keeper.js';
+import { Topics } from './topics.js';
 import type { TrunkTransport } from './transport.js';
 import { Trunk, type TrunkListener } from './trunk.js';
 import { TrunkSet } from './trunk-set.js';
@@ -40,6 +43,9 @@ const TICK_MS = 250;
 
 export class BackendCore implements TrunkListener<SessionCore> {
   readonly keeper: SessionKeeper;
+  readonly topics: Topics;
+  /** The application's judge of what clients may do with topics. */
+  authorize: Authorize | undefined;
   readonly #options: ResolvedOptions;
   /** Names this life of the process. */
   readonly #incarnation: string;
@@ -59,9 +65,11 @@ export class BackendCore implements TrunkListener<SessionCore> {
     this.#listener = listener;
     this.#maxMessageBytes = options.maxMessageBytes;
     this.#incarnation = base64url(options.random(INCARNATION_BYTES));
+    const pickTrunk = (): Trunk<SessionCore> | undefined => this.#trunks.pick();
+    this.topics = new Topics({ pickTrunk, incarnation: this.#incarnation, onWaiting: () => this.#start() });
     this.keeper = new SessionKeeper({
       ...options,
-      pickTrunk: () => this.#trunks.pick(),
+      pickTrunk,
       onTouched: (core) => this.#flusher.touch(core),
       onBegun: (core, open) => listener.onSession(core, open),
       onFailed: (error) => listener.onError(error, true),
@@ -109,6 +117,7 @@ export class BackendCore implements TrunkListener<SessionCore> {
 
   /** At once. Sessions are over here; workers find other backends for those that they have. */
   close(): void {
+    this.topics.close();
     this.#trunks.closeAll();
     for (const core of this.keeper.sessions) core.finish({ code: CloseCode.GoingAway, reason: 'this backend stops' });
     clearInterval(this.#timer);
@@ -146,6 +155,13 @@ export class BackendCore implements TrunkListener<SessionCore> {
     });
   }
 
+  onAuthorize(trunk: Trunk<SessionCore>, ref: number, request: AuthorizeBody): void {
+    void answerAuthorize({ trunk, ref, request }, this.authorize, (error) => {
+      this.#options.log.warn({ err: error }, 'authorize failed');
+      this.#listener.onError(error, false);
+    });
+  }
+
   onClosed(trunk: Trunk<SessionCore>, end: SessionEnd, failure?: unknown): void {
     const { workerId: worker } = trunk;
     this.#trunks.delete(trunk);
@@ -167,6 +183,7 @@ export class BackendCore implements TrunkListener<SessionCore> {
   #onTrunksChanged(): void {
     this.#staleMs = this.#trunks.shortestStaleMs;
     this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#trunks.maxMessageBytes);
+    this.topics.onTrunksChanged();
   }
 
   #start(): void {
@@ -184,6 +201,7 @@ export class BackendCore implements TrunkListener<SessionCore> {
     this.#flusher.beginReading();
     this.#trunks.tick(nowMs);
     this.keeper.tick(nowMs);
+    this.topics.tick(nowMs);
     const load = this.#load.next(nowMs, this.keeper.sessions.size, this.isDraining);
     if (load !== undefined) this.#trunks.tell(TrunkKind.Load, load);
     this.#flusher.endReading();

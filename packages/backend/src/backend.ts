@@ -5,7 +5,8 @@
 import { createServer, type Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { CloseCode, type Open } from '@holdfast/protocol';
+import { CloseCode, type HistoryPage, type MemberList, type Open, type TopicPosition } from '@holdfast/protocol';
+import type { Authorize } from './authorize.js';
 import { BackendCore } from './backend-core.js';
 import type { DrainReport } from './drain.js';
 import { Emitter, type Listener } from './emitter.js';
@@ -15,6 +16,8 @@ import { BackendSession } from './session.js';
 import type { SessionCore } from './session-core.js';
 import type { SessionEnd, SessionOrigin } from './session-events.js';
 import { onTermination } from './signals.js';
+import type { HistoryOptions } from './topic-arguments.js';
+import type { PublishOptions } from './topics.js';
 import { TrunkServer } from './trunk-server.js';
 import type { TrunkTransport } from './transport.js';
 
@@ -94,6 +97,34 @@ export class Backend {
       });
     });
     return server.address() as AddressInfo;
+  }
+
+  /**
+   * To everybody who hears the topic, in the order of calling. Settles when it is published. A worker that is lost meanwhile
+   * costs nothing: the message goes over another one, and is published once.
+   */
+  publish(
+    topic: string,
+    data: string | ArrayBuffer | ArrayBufferView,
+    options: PublishOptions = {},
+  ): Promise<TopicPosition> {
+    return this.#core.topics.publish(topic, data, options);
+  }
+
+  /** Messages of a topic that are kept, oldest first unless asked otherwise. */
+  history(topic: string, options: HistoryOptions = {}): Promise<HistoryPage> {
+    return this.#core.topics.history(topic, options);
+  }
+
+  /** The sessions that hear a topic, where the operator has switched presence on. */
+  presence(topic: string): Promise<MemberList> {
+    return this.#core.topics.presence(topic);
+  }
+
+  /** Judges what clients ask for themselves; without it nothing is allowed. Called again, the last one judges. */
+  authorize(judge: Authorize): this {
+    this.#core.authorize = judge;
+    return this;
   }
 
   /** Lets a worker in over any other transport. */

@@ -8,11 +8,18 @@ export const BACKEND_ERROR_CODES = [
   'BACKEND_BAD_DATA',
   'BACKEND_BAD_CLOSE',
   'BACKEND_BAD_STATE',
+  'BACKEND_BAD_TOPIC',
   'BACKEND_MESSAGE_TOO_BIG',
   'BACKEND_CLOSED',
   'BACKEND_HANDLER_FAILED',
   'BACKEND_LISTENER_FAILED',
   'BACKEND_AUTHENTICATE_FAILED',
+  'BACKEND_AUTHORIZE_FAILED',
+  'BACKEND_BUSY',
+  'BACKEND_NO_ANSWER',
+  'BACKEND_NO_WORKER',
+  'BACKEND_TOPIC_REFUSED',
+  'BACKEND_TOPIC_UNAVAILABLE',
   'BACKEND_TRUNK_REFUSED',
   'BACKEND_TRUNK_BROKEN',
 ] as const;
@@ -24,12 +31,16 @@ export interface BackendErrorDetails {
   readonly sessionId?: string | undefined;
   /** Of the message whose handler failed, as the handler was given it. */
   readonly messageId?: string | undefined;
+  /** @default false */
+  readonly retryable?: boolean | undefined;
 }
 
 export class BackendError extends Error {
   readonly code: BackendErrorCode;
   readonly sessionId: string | undefined;
   readonly messageId: string | undefined;
+  /** The same may succeed a little later. Not that it did not take effect: the README says of which codes that is known. */
+  readonly retryable: boolean;
 
   constructor(code: BackendErrorCode, message: string, details: BackendErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -37,5 +48,6 @@ export class BackendError extends Error {
     this.code = code;
     this.sessionId = details.sessionId;
     this.messageId = details.messageId;
+    this.retryable = details.retryable ?? false;
   }
 }

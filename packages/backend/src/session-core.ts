@@ -19,6 +19,8 @@ import { HandlerQueue, type MessageInfo } from './handler-queue.js';
 import { inflowOf } from './inflow.js';
 import type { Payload } from './payload.js';
 import type { SessionEnd, SessionEvents } from './session-events.js';
+import { SessionTopics } from './session-topics.js';
+import type { MemberInfo } from './topic-arguments.js';
 import type { Trunk } from './trunk.js';
 
 /** What sessions need of their backend. */
@@ -48,6 +50,8 @@ export interface Attachment {
   hasCredit: boolean;
   /** The worker was told to send none. */
   isThrottled: boolean;
+  /** The worker was answered: what else is to say about the stream may be said. */
+  isOpened: boolean;
 }
 
 /** What of a detached session is in shared state. */
@@ -94,6 +98,7 @@ export class SessionCore {
   fullSinceMs = 0;
   /** It is about to go to another backend: nothing new begins. */
   isLeaving = false;
+  #topics: SessionTopics | undefined;
   #phase: SessionPhase = 'open';
   #end: SessionEnd = { code: CloseCode.Normal, reason: '' };
   /** The application was told that there is no room. */
@@ -153,6 +158,31 @@ export class SessionCore {
     return true;
   }
 
+  get topics(): readonly string[] {
+    return this.#topics?.names ?? [];
+  }
+
+  /** False at the bound, and after the end. */
+  join(topic: string, info: MemberInfo | undefined): boolean {
+    if (this.#phase !== 'open') return false;
+    this.#topics ??= new SessionTopics();
+    return this.#topics.join(topic, info, this.#opened);
+  }
+
+  leave(topic: string): void {
+    if (this.#phase !== 'open') return;
+    this.#topics ??= new SessionTopics();
+    this.#topics.leave(topic, this.#opened);
+  }
+
+  /** The worker of the stream was answered that it is open. */
+  onOpened(): void {
+    const { attachment } = this;
+    if (attachment === undefined) return;
+    attachment.isOpened = true;
+    this.#topics?.repeat(attachment);
+  }
+
   setState(state: unknown): void {
     this.state = state;
     if (this.attachment === undefined && this.#phase === 'open') this.#host.onParkedChanged(this);
@@ -175,7 +205,7 @@ export class SessionCore {
       old.trunk.streams.delete(old.stream);
       old.trunk.out.end(old.stream, { kind: 'detach', code: CloseCode.Replaced, reason: 'replaced' });
     }
-    this.attachment = { trunk, stream, isSynced: this.isPlain, hasCredit: true, isThrottled: false };
+    this.attachment = { trunk, stream, isSynced: this.isPlain, hasCredit: true, isThrottled: false, isOpened: false };
     trunk.streams.set(stream, this);
     this.parking = undefined;
     this.fullSinceMs = 0;
@@ -305,6 +335,10 @@ export class SessionCore {
     if (keptMessages * 2 > messages || keptBytes * 2 > bytes) return;
     this.#isRefusing = false;
     if (this.#phase === 'open') this.events.emit('writable');
+  }
+
+  get #opened(): Attachment | undefined {
+    return this.attachment?.isOpened === true ? this.attachment : undefined;
   }
 
   get #bound(): Bound {

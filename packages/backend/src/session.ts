@@ -7,6 +7,7 @@ import type { MessageHandler } from './handler-queue.js';
 import { byteLengthOf } from './payload.js';
 import type { SessionCore } from './session-core.js';
 import type { SessionEvents } from './session-events.js';
+import { expectTopic, infoOf, type MemberInfo } from './topic-arguments.js';
 
 export interface SessionParts {
   readonly core: SessionCore;
@@ -93,6 +94,26 @@ export class BackendSession {
   async commit(state: unknown = this.#core.state): Promise<CommitOutcome> {
     this.#core.setState(state);
     return this.#commits.commit(this.#core);
+  }
+
+  /** What it has joined. */
+  get topics(): readonly string[] {
+    return this.#core.topics;
+  }
+
+  /**
+   * The client hears the topic from now on, wherever it comes back to. False at the bound of 100, and after the end.
+   * `info`: what others are told of it where the topic has presence.
+   */
+  join(topic: string, { info }: { readonly info?: MemberInfo | undefined } = {}): boolean {
+    expectTopic(topic, 'join');
+    return this.#core.join(topic, infoOf(info, 'join'));
+  }
+
+  /** The client does not hear it any more, whoever had it begin. */
+  leave(topic: string): void {
+    expectTopic(topic, 'leave');
+    this.#core.leave(topic);
   }
 
   /** Final: the client is told, after what was sent before. */

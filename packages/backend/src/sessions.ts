@@ -140,12 +140,14 @@ function refuse(trunk: Trunk<SessionCore>, stream: number, code: number, reason:
   trunk.out.end(stream, { kind: 'close', code, reason });
 }
 
-function sendOpened({ attachment, exchange, acknowledgeable }: SessionCore, lost: LostRange | undefined): void {
+function sendOpened(core: SessionCore, lost: LostRange | undefined): void {
+  const { attachment, exchange, acknowledgeable } = core;
   attachment?.trunk.out.json(
     TrunkKind.Opened,
     { handled: acknowledgeable, received: exchange.inbox.last, lost },
     attachment.stream,
   );
+  core.onOpened();
 }
 
 /** Of what was parked and what was committed, the younger. */

@@ -33,10 +33,10 @@ export class TrunkSet {
     this.#trunks.delete(trunk);
   }
 
-  /** One whose worker takes requests now; one that is about to go only if there is no other. */
+  /** One whose worker takes requests now; one that is about to go, or may be gone, only if there is no other. */
   pick(): Trunk<SessionCore> | undefined {
     const ready = [...this.#trunks].filter(({ worker, out }) => worker !== undefined && !out.isCongested);
-    const staying = ready.filter(({ isLeaving }) => !isLeaving);
+    const staying = ready.filter(({ isLeaving, isSilent }) => !isLeaving && !isSilent);
     const choice = staying.length > 0 ? staying : ready;
     this.#turn += 1;
     return choice[this.#turn % choice.length];

@@ -5,6 +5,7 @@
  */
 import {
   type AuthenticateBody,
+  type AuthorizeBody,
   CloseCode,
   decodeJson,
   decodeWithTail,
@@ -50,6 +51,7 @@ export interface TrunkListener<Stream> {
   /** close, detach, handoff, resync or credit. */
   onStreamFrame(owner: Stream, kind: number, payload: Uint8Array): void;
   onAuthenticate(trunk: Trunk<Stream>, ref: number, request: AuthenticateBody): void;
+  onAuthorize(trunk: Trunk<Stream>, ref: number, request: AuthorizeBody): void;
   /** `failure`: what was wrong with what the other end sent, when that is why. Its streams are as they were. */
   onClosed(trunk: Trunk<Stream>, end: { readonly code: number; readonly reason: string }, failure?: unknown): void;
 }
@@ -102,6 +104,12 @@ export class Trunk<Stream> implements FrameVisitor {
 
   get isClosed(): boolean {
     return this.#state.name === 'closed';
+  }
+
+  /** A heartbeat is overdue: it may be lost, though it is too early to say so. */
+  get isSilent(): boolean {
+    const { worker } = this;
+    return worker !== undefined && performance.now() - this.#heardAtMs > worker.heartbeatMs * OVERDUE;
   }
 
   /** `write` puts the request with this reference number on the trunk. */
@@ -206,10 +214,10 @@ export class Trunk<Stream> implements FrameVisitor {
 
   #onRequest(payload: Uint8Array): void {
     const { ref, request } = readRequest(decodeJson(payload));
-    if (request.op !== 'authenticate') {
-      throw new ProtocolError(`request: expected authenticate of a worker, got ${request.op}`);
-    }
-    this.#options.listener.onAuthenticate(this, ref, request);
+    const { listener } = this.#options;
+    if (request.op === 'authenticate') listener.onAuthenticate(this, ref, request);
+    else if (request.op === 'authorize') listener.onAuthorize(this, ref, request);
+    else throw new ProtocolError(`request: expected authenticate or authorize of a worker, got ${request.op}`);
   }
 
   // oxlint-disable-next-line max-params
@@ -241,6 +249,8 @@ export class Trunk<Stream> implements FrameVisitor {
 }
 
 const NOTHING = new Uint8Array();
+/** Both ends ping, so a word comes twice per heartbeat. */
+const OVERDUE = 1.5;
 const UNKNOWN_STREAM = encodeCloseFrame(CloseCode.UnknownSession, 'unknown stream');
 
 /** What a worker may send on a stream, besides open and data. */

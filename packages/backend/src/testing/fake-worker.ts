@@ -142,6 +142,10 @@ export class FakeWorker {
     this.sayJson(0, TrunkKind.Result, { ref, ok: true, ...result });
   }
 
+  fail({ ref }: FakeRequest, error: string, retryable: boolean): void {
+    this.sayJson(0, TrunkKind.Result, { ref, ok: false, error, retryable });
+  }
+
   // What was heard.
 
   of(kind: string): readonly Heard[] {
@@ -324,6 +328,8 @@ const JSON_KINDS: ReadonlySet<number> = new Set([
   TrunkKind.Load,
   TrunkKind.Result,
   TrunkKind.Opened,
+  TrunkKind.Subscribe,
+  TrunkKind.Unsubscribe,
 ]);
 
 function contentOf(kind: number, payload: Uint8Array): Partial<Heard> {
