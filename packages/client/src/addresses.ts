@@ -7,50 +7,46 @@ import { ClientError } from './errors.js';
 export type SessionUrl = string | readonly string[] | (() => string | Promise<string>);
 
 export class Addresses {
-  readonly #ask: (() => string | Promise<string>) | undefined;
-  readonly #urls: readonly string[];
+  /** Where to connect to now. */
+  readonly current: () => Promise<string>;
   #at = 0;
 
   constructor(url: SessionUrl, random: () => number) {
-    this.#ask = typeof url === 'function' ? url : undefined;
-    this.#urls = this.#ask ? [] : shuffled([url].flat() as string[], random).map(socketUrl);
-    if (!this.#ask && this.#urls.length === 0) throw badUrl('at least one URL', 'none');
-  }
-
-  async current(): Promise<string> {
-    return this.#ask ? socketUrl(await this.#ask()) : (this.#urls[this.#at] as string);
+    if (typeof url === 'function') {
+      this.current = async () => socketUrl(await url());
+      return;
+    }
+    const urls = shuffled([url].flat(), random).map(socketUrl);
+    if (urls.length === 0) throw badUrl('at least one', 'none');
+    this.current = async () => urls[this.#at % urls.length] as string;
   }
 
   /** The current one failed, or is to be left. */
   next(): void {
-    this.#at = (this.#at + 1) % (this.#urls.length || 1);
+    this.#at += 1;
   }
 }
 
 /** Absolute, ws or wss, without a fragment: what every WebSocket class takes. http and https, and paths on a page, are understood. */
 export function socketUrl(text: string): string {
   const { location } = globalThis as { location?: { readonly href: string } };
-  let url: URL;
   try {
-    url = new URL(text, location?.href);
+    const url = new URL(text, location?.href);
+    url.protocol = url.protocol.replace('http', 'ws');
+    url.hash = '';
+    if (/^wss?:$/.test(url.protocol)) return url.href;
   } catch {
-    throw badUrl('a ws or wss URL', text);
+    // As bad as another scheme.
   }
-  url.protocol = url.protocol.replace(/^http/, 'ws');
-  url.hash = '';
-  if (!/^wss?:$/.test(url.protocol)) throw badUrl('a ws or wss URL', text);
-  return url.href;
+  throw badUrl('a ws or wss URL', text);
 }
 
-function badUrl(expected: string, got: unknown): ClientError {
-  return new ClientError('CLIENT_BAD_URL', `url: expected ${expected}, got ${String(got)}`);
+function badUrl(expected: string, got: string): ClientError {
+  return new ClientError('CLIENT_BAD_URL', `url: expected ${expected}, got ${got}`);
 }
 
 function shuffled(urls: readonly string[], random: () => number): readonly string[] {
-  const result = [...urls];
-  for (let i = result.length - 1; i > 0; i -= 1) {
-    const j = Math.floor(random() * (i + 1));
-    [result[i], result[j]] = [result[j] as string, result[i] as string];
-  }
+  const result: string[] = [];
+  for (const url of urls) result.splice(random() * (result.length + 1), 0, url);
   return result;
 }

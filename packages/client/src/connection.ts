@@ -6,7 +6,6 @@
 import {
   ABNORMAL_CLOSURE,
   type ClientFrame,
-  CloseCode,
   decodeClientFrame,
   type GoAway,
   NO_STATUS_RECEIVED,
@@ -14,8 +13,10 @@ import {
   readGoAway,
   readWelcome,
   SESSION_SUBPROTOCOL,
+  unexpected,
   type Welcome,
 } from '@holdfast/protocol';
+import * as CloseCode from '@holdfast/protocol/close-codes';
 import { ClientError } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import type { WebSocketLike } from './websocket-like.js';
@@ -38,11 +39,19 @@ export interface ConnectionHost {
   hello(auth: string | undefined): string;
   /** These two may throw a ProtocolError, which closes the connection. */
   onWelcome(connection: Connection, welcome: Welcome): void;
-  onFrame(connection: Connection, frame: ClientFrame): void;
+  onFrame(connection: Connection, frame: ServerFrame): void;
   onEnd(connection: Connection, end: ConnectionEnd): void;
 }
 
-type Phase = 'preparing' | 'dialling' | 'greeting' | 'open' | 'ended';
+/** Of a topic, as it came: whoever hears topics decodes it. */
+export interface TopicMessageFrame {
+  readonly kind: 'topic';
+  readonly data: string | ArrayBuffer;
+}
+
+export type ServerFrame = ClientFrame | TopicMessageFrame;
+
+type Phase = 'preparing' | 'dialling' | 'open' | 'ended';
 
 export class Connection {
   readonly #host: ConnectionHost;
@@ -56,12 +65,12 @@ export class Connection {
   /** The server may act on what it was told, whatever becomes of this connection. */
   hasGreeted = false;
   /** Frames that wait, since a successor has said hello; undefined: they are taken as they come. */
-  #held: ClientFrame[] | undefined;
+  #held: ServerFrame[] | undefined;
 
   constructor(host: ConnectionHost, options: ResolvedOptions) {
     this.#host = host;
     this.#options = options;
-    this.#limit('credentials and address');
+    this.#limit('token and URL');
     void this.#begin();
   }
 
@@ -74,7 +83,7 @@ export class Connection {
     try {
       this.#socket?.send(frame);
     } catch (cause) {
-      this.#end({ code: ABNORMAL_CLOSURE, reason: messageOf(cause) });
+      this.end({ code: ABNORMAL_CLOSURE, reason: messageOf(cause) });
     }
   }
 
@@ -88,7 +97,7 @@ export class Connection {
   }
 
   /** For the host; false: nothing is held. */
-  keep(frame: ClientFrame): boolean {
+  keep(frame: ServerFrame): boolean {
     this.#held?.push(frame);
     return this.isHeld;
   }
@@ -112,8 +121,10 @@ export class Connection {
   }
 
   /** Lets go and tells the host. */
-  fail(end: ConnectionEnd): void {
-    this.#end(end);
+  end(end: ConnectionEnd): void {
+    if (this.#phase === 'ended') return;
+    this.close(end.code, end.reason);
+    this.#host.onEnd(this, end);
   }
 
   async #begin(): Promise<void> {
@@ -121,8 +132,8 @@ export class Connection {
       const target = await this.#host.prepare();
       if (this.#phase === 'preparing') this.#dial(target);
     } catch (cause) {
-      const error = new ClientError('CLIENT_TRY_FAILED', `connecting failed: ${messageOf(cause)}`, { cause });
-      this.#end({ code: ABNORMAL_CLOSURE, reason: error.message, error });
+      const message = `connect: ${messageOf(cause)}`;
+      this.#fail(ABNORMAL_CLOSURE, new ClientError('CLIENT_TRY_FAILED', message, { cause }));
     }
   }
 
@@ -136,24 +147,22 @@ export class Connection {
     socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) => this.#onMessage(data);
     socket.onerror = ({ message }: { readonly message?: string }) => (this.#trouble = message ?? '');
     socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
-      this.#end({ code: code ?? NO_STATUS_RECEIVED, reason: reason || this.#trouble });
+      this.end({ code: code ?? NO_STATUS_RECEIVED, reason: reason || this.#trouble });
   }
 
   #greet(socket: WebSocketLike, auth: string | undefined): void {
     if (socket.protocol !== SESSION_SUBPROTOCOL) {
       const got = socket.protocol || 'none';
-      const message = `server: expected subprotocol ${SESSION_SUBPROTOCOL}, got ${got}: is the route's pool of kind session?`;
-      this.#end({ code: ABNORMAL_CLOSURE, reason: message, error: new ClientError('CLIENT_NOT_HOLDFAST', message) });
-      return;
+      const message = `server: expected ${SESSION_SUBPROTOCOL}, got ${got}: is the pool of kind session?`;
+      return this.#fail(ABNORMAL_CLOSURE, new ClientError('CLIENT_NOT_HOLDFAST', message));
     }
-    this.#phase = 'greeting';
     this.hasGreeted = true;
     this.send(this.#host.hello(auth));
   }
 
   #onMessage(data: string | ArrayBuffer): void {
     this.#guard(() => {
-      const frame = decodeClientFrame(data);
+      const frame = decode(data);
       if (frame.kind === 'control' && frame.type === 'g') this.goAway = readGoAway(frame.body);
       if (this.#phase === 'open') this.#host.onFrame(this, frame);
       else this.#onGreeted(frame);
@@ -165,16 +174,15 @@ export class Connection {
       act();
     } catch (cause) {
       const code = cause instanceof ProtocolError ? cause.closeCode : CloseCode.BrokeProtocol;
-      const error = new ClientError('CLIENT_BROKEN_FRAME', `server: ${messageOf(cause)}`, { cause });
-      this.#end({ code, reason: error.message, error });
+      this.#fail(code, new ClientError('CLIENT_BROKEN_FRAME', `server: ${messageOf(cause)}`, { cause }));
     }
   }
 
-  #onGreeted(frame: ClientFrame): void {
-    if (frame.kind !== 'control') throw new ProtocolError(`frame: expected welcome first, got ${frame.kind}`);
+  #onGreeted(frame: ServerFrame): void {
+    if (frame.kind !== 'control') throw unexpected('frame', 'welcome', frame.kind);
     // A goaway comes first when the server is overloaded, and says when to come back.
     if (frame.type === 'g') return;
-    if (frame.type !== 'w') throw new ProtocolError(`frame: expected welcome first, got ${frame.type}`);
+    if (frame.type !== 'w') throw unexpected('frame', 'welcome', frame.type);
     const welcome = readWelcome(frame.body);
     clearTimeout(this.#timer);
     this.#phase = 'open';
@@ -185,14 +193,18 @@ export class Connection {
     clearTimeout(this.#timer);
     const { connectTimeoutMs } = this.#options;
     const reason = `expected ${what} within ${connectTimeoutMs} ms, got none`;
-    this.#timer = setTimeout(() => this.#end({ code: ABNORMAL_CLOSURE, reason }), connectTimeoutMs);
+    this.#timer = setTimeout(() => this.end({ code: ABNORMAL_CLOSURE, reason }), connectTimeoutMs);
   }
 
-  #end(end: ConnectionEnd): void {
-    if (this.#phase === 'ended') return;
-    this.close(end.code, end.reason);
-    this.#host.onEnd(this, end);
+  /** Ends it for something that somebody should look at. */
+  #fail(code: number, error: ClientError): void {
+    this.end({ code, reason: error.message, error });
   }
+}
+
+function decode(data: string | ArrayBuffer): ServerFrame {
+  const isTopic = typeof data === 'string' ? data[0] === 'd' : new Uint8Array(data)[0] === 2;
+  return isTopic ? { kind: 'topic', data } : decodeClientFrame(data);
 }
 
 function abandon(socket: WebSocketLike, code: number, reason: string): void {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Emitter } from './emitter.js';
 
 interface Events {
-  ping: { readonly n: number };
+  ping: { readonly type: 'ping'; readonly n: number };
 }
 
 afterEach(() => {
@@ -21,7 +21,7 @@ describe('emitter', () => {
     });
     const object = { handleEvent: ({ n }: Events['ping']) => seen.push(n + 1) };
     emitter.add('ping', object);
-    emitter.emit('ping', { n: 1 });
+    emitter.emit({ type: 'ping', n: 1 });
     expect(seen).toEqual([target, 1, 2]);
     expect(seen[0]).toBe(target);
   });
@@ -35,8 +35,8 @@ describe('emitter', () => {
     emitter.add('ping', gone);
     emitter.add('ping', null);
     emitter.remove('ping', gone);
-    emitter.emit('ping', { n: 1 });
-    emitter.emit('ping', { n: 2 });
+    emitter.emit({ type: 'ping', n: 1 });
+    emitter.emit({ type: 'ping', n: 2 });
     expect([often, once, gone].map(({ mock }) => mock.calls.length)).toEqual([2, 1, 0]);
   });
 
@@ -45,10 +45,10 @@ describe('emitter', () => {
     const [late, never] = [vi.fn(), vi.fn()];
     const { signal, abort } = withAbort();
     emitter.add('ping', late, { signal });
-    emitter.emit('ping', { n: 1 });
+    emitter.emit({ type: 'ping', n: 1 });
     abort();
     emitter.add('ping', never, { signal });
-    emitter.emit('ping', { n: 2 });
+    emitter.emit({ type: 'ping', n: 2 });
     expect([late, never].map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
   });
 
@@ -61,7 +61,7 @@ describe('emitter', () => {
       emitter.remove('ping', second);
     });
     emitter.add('ping', second);
-    emitter.emit('ping', { n: 1 });
+    emitter.emit({ type: 'ping', n: 1 });
     expect([added, second].map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
   });
 
@@ -72,7 +72,7 @@ describe('emitter', () => {
     emitter.add('ping', () => {
       throw new Error('from a listener');
     });
-    expect(() => emitter.emit('ping', { n: 1 })).not.toThrow();
+    expect(() => emitter.emit({ type: 'ping', n: 1 })).not.toThrow();
     expect(() => vi.runAllTimers()).toThrow('from a listener');
   });
 });

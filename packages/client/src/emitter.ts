@@ -11,18 +11,17 @@ export interface ListenerOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Registration {
+interface Registration<Type> {
+  readonly type: Type;
   readonly listener: Listener<never>;
-  readonly isOnce: boolean;
+  readonly once: boolean;
 }
 
-const NOBODY: readonly Registration[] = [];
-
-export class Emitter<Events> {
+export class Emitter<Events extends Record<keyof Events, { readonly type: keyof Events }>> {
   /** What listeners see as `this`. */
   readonly #target: object;
-  /** Lists are replaced, never changed: an emit that is under way goes on with the one that it began with. */
-  readonly #lists = new Map<keyof Events, readonly Registration[]>();
+  /** Of all types: few are ever there. Replaced, never changed: an emit that is under way goes on with those that it began with. */
+  #all: readonly Registration<keyof Events>[] = [];
 
   constructor(target: object) {
     this.#target = target;
@@ -33,44 +32,43 @@ export class Emitter<Events> {
     listener: Listener<Events[K]> | null,
     options?: ListenerOptions | boolean,
   ): void {
-    const { once = false, signal = undefined } = typeof options === 'object' ? options : {};
-    const list = this.#listOf(type);
-    if (!listener || signal?.aborted === true || list.some((entry) => entry.listener === listener)) return;
-    this.#lists.set(type, [...list, { listener, isOnce: once }]);
+    const { once = false, signal }: ListenerOptions = typeof options === 'object' ? options : {};
+    const isKnown = this.#all.some((entry) => entry.type === type && entry.listener === listener);
+    if (!listener || isKnown || signal?.aborted) return;
+    this.#all = [...this.#all, { type, listener, once }];
     signal?.addEventListener('abort', () => this.remove(type, listener), { once: true });
   }
 
   remove(type: keyof Events, listener: object | null): void {
-    const list = this.#listOf(type);
-    this.#lists.set(
-      type,
-      list.filter((entry) => entry.listener !== listener),
-    );
+    this.#all = this.#all.filter((entry) => entry.type !== type || entry.listener !== listener);
   }
 
-  emit<K extends keyof Events>(type: K, event: Events[K]): void {
-    for (const { listener, isOnce } of this.#listOf(type)) {
-      if (isOnce) this.remove(type, listener);
-      try {
-        if (typeof listener === 'function') listener.call(this.#target, event as never);
-        else listener.handleEvent(event as never);
-      } catch (error) {
-        report(error);
+  emit(event: Events[keyof Events]): void {
+    for (const { type, listener, once } of this.#all) {
+      if (type === event.type) {
+        if (once) this.remove(type, listener);
+        this.#call(listener, event as never);
       }
     }
   }
 
-  #listOf(type: keyof Events): readonly Registration[] {
-    return this.#lists.get(type) ?? NOBODY;
+  #call(listener: Listener<never>, event: never): void {
+    try {
+      if (typeof listener === 'function') listener.call(this.#target, event);
+      else listener.handleEvent(event);
+    } catch (error) {
+      report(error);
+    }
   }
 }
 
 function report(error: unknown): void {
-  const { reportError } = globalThis as { reportError?: (error: unknown) => void };
-  if (reportError) reportError(error);
-  else setTimeout(() => thrown(error));
+  const { reportError = throwLater } = globalThis as { reportError?: (error: unknown) => void };
+  reportError(error);
 }
 
-function thrown(error: unknown): never {
-  throw error;
+function throwLater(error: unknown): void {
+  setTimeout(() => {
+    throw error;
+  });
 }

@@ -1,10 +1,9 @@
 /**
  * The numbers of a session and what they mean for its messages: what is kept, what is to be sent again, who waits for
- * which message to be handled, what is lost when the session is. No I/O: frames in, frames out. A message costs its
- * entry in the outbox; only `deliver` keeps anything more.
+ * which message to be handled, what is lost when the session is. No I/O: frames in, frames out. Not the protocol's
+ * Outbox, which hands over from one owner to the next: a client keeps little, and for itself alone.
  */
 import {
-  type Arrival,
   type Bound,
   type ClientCounters,
   encodeAck,
@@ -12,150 +11,154 @@ import {
   encodeText,
   Inbox,
   type LostRange,
-  Outbox,
   ProtocolError,
+  unexpected,
 } from '@holdfast/protocol';
+import * as CloseCode from '@holdfast/protocol/close-codes';
 import { ClientError } from './errors.js';
 import type { Payload } from './payload.js';
 
-interface Delivery {
-  readonly n: number;
+/** Who waits for a message to be handled. */
+export interface Delivery {
   readonly resolve: () => void;
   readonly reject: (error: ClientError) => void;
 }
 
+interface Kept {
+  readonly data: Payload;
+  readonly bytes: number;
+  readonly delivery: Delivery | undefined;
+}
+
 export class Exchange {
   readonly #wanted: Bound;
-  /** Shared with the outbox, which reads it at each push. */
-  readonly #bound: { messages: number; bytes: number };
-  #outbox: Outbox<Payload>;
-  #inbox = new Inbox();
-  /** In the order of their numbers. */
-  #deliveries: Delivery[] = [];
+  #bound: Bound;
+  /** Oldest first; the first has the number `#lowest`. */
+  #kept: Kept[] = [];
+  #bytes = 0;
+  #lowest = 1;
+  /** Number of the next that is to be sent. */
+  #next = 1;
+  /** Highest number that was ever sent. */
+  #sent = 0;
+  /** The other direction. A reset brings another. */
+  inbox: Inbox = new Inbox();
 
   constructor(bound: Bound) {
-    this.#wanted = bound;
-    this.#bound = { ...bound };
-    this.#outbox = new Outbox(this.#bound);
+    this.#wanted = this.#bound = bound;
   }
 
   get isFull(): boolean {
-    return this.#outbox.isFull;
+    return this.length >= this.#bound.messages || this.#bytes >= this.#bound.bytes;
   }
 
   get length(): number {
-    return this.#outbox.length;
+    return this.#kept.length;
   }
 
   get bytes(): number {
-    return this.#outbox.bytes;
-  }
-
-  get isAckOwed(): boolean {
-    return this.#inbox.isAckOwed();
-  }
-
-  get isAckDue(): boolean {
-    return this.#inbox.isAckDue();
+    return this.#bytes;
   }
 
   get counters(): ClientCounters {
-    return { received: this.#inbox.last, lowest: this.#outbox.lowest, sent: this.#outbox.sent };
+    return { received: this.inbox.last, lowest: this.#lowest, sent: this.#sent };
   }
 
   /** The server's limits apply where they are lower. 0 cannot be meant: nothing could ever be sent. */
   limit({ messages, bytes }: Bound): void {
-    this.#bound.messages = Math.min(this.#wanted.messages, messages || Infinity);
-    this.#bound.bytes = Math.min(this.#wanted.bytes, bytes || Infinity);
+    this.#bound = {
+      messages: Math.min(this.#wanted.messages, messages || Infinity),
+      bytes: Math.min(this.#wanted.bytes, bytes || Infinity),
+    };
   }
 
-  /** Answers its number, or 0 when there is no room. */
-  push(data: Payload, bytes: number): number {
-    return this.#outbox.push(data, bytes);
-  }
-
-  /** Tells when the message that was pushed as `n` is handled, or lost. */
-  onHandled(n: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#deliveries.push({ n, resolve, reject });
-    });
+  /** False: there is no room. One message may pass the bound of bytes, so that any size can be sent. */
+  push(data: Payload, bytes: number, delivery?: Delivery): boolean {
+    if (this.isFull) return false;
+    this.#kept.push({ data, bytes, delivery });
+    this.#bytes += bytes;
+    return true;
   }
 
   /** The next frame to send, if any; it counts as sent, and carries our acknowledgement. */
   takeFrame(): Payload | undefined {
-    const n = this.#outbox.nextToSend;
-    if (n === 0) return undefined;
-    const data = this.#outbox.peek(n);
-    const ack = this.#inbox.last;
-    this.#outbox.markSent();
-    this.#inbox.markAcknowledged(ack);
-    return typeof data === 'string' ? encodeText(n, ack, data) : encodeBinary(n, ack, data);
+    const n = this.#next;
+    const kept = this.#kept[n - this.#lowest];
+    if (!kept) return undefined;
+    this.#next += 1;
+    this.#sent = Math.max(this.#sent, n);
+    const ack = this.#takeAck();
+    return typeof kept.data === 'string' ? encodeText(n, ack, kept.data) : encodeBinary(n, ack, kept.data);
   }
 
   takeAck(): string {
-    const ack = this.#inbox.last;
-    this.#inbox.markAcknowledged(ack);
-    return encodeAck(ack);
+    return encodeAck(this.#takeAck());
   }
 
-  accept(n: number, bytes: number): Arrival {
-    return this.#inbox.accept(n, bytes);
+  /** Is it a message that we did not have yet? */
+  accept(n: number, bytes: number): boolean {
+    const arrival = this.inbox.accept(n, bytes);
+    if (arrival === 'gap') {
+      throw new ProtocolError(`message: expected number ${this.inbox.last + 1}, got ${n}`, CloseCode.SequenceGap);
+    }
+    return arrival === 'deliver';
   }
 
   /** Everything up to `n` is handled. */
   acknowledge(n: number): void {
     this.#expectSent(n);
-    if (!this.#outbox.acknowledge(n)) return;
-    const waiting = this.#deliveries.findIndex((delivery) => delivery.n > n);
-    for (const { resolve } of this.#deliveries.splice(0, waiting < 0 ? Infinity : waiting)) resolve();
+    for (const { delivery } of this.#forget(n)) delivery?.resolve();
+    this.#next = Math.max(this.#next, this.#lowest);
   }
 
   /** Another connection, or another backend, has the session. Without numbers: it knows nothing of what we keep. */
-  resume(handled: number | undefined, received: number | undefined, lost: LostRange | undefined): void {
-    this.#expectSent(received ?? 0);
-    this.acknowledge(handled ?? 0);
-    this.#outbox.rewind(received ?? 0);
-    const { last } = this.#inbox;
+  resume(handled = 0, received = 0, lost?: LostRange): void {
+    this.#expectSent(received);
+    this.acknowledge(handled);
+    this.#next = Math.max(this.#lowest, received + 1);
+    const { last } = this.inbox;
     // What is gone will not come: the next message has the number behind it.
-    if (lost && lost.from <= last + 1 && lost.to !== null && lost.to > last) this.#inbox = new Inbox(lost.to);
+    if (lost?.to && lost.from <= last + 1 && lost.to > last) this.inbox = new Inbox(lost.to);
   }
 
   /** The session is lost. Answers what was sent and never confirmed; what was never sent gets numbers of the next session. */
   reset(): readonly Payload[] {
-    const old = this.#outbox;
-    const lost: Payload[] = [];
-    this.#inbox = new Inbox();
-    this.#outbox = new Outbox(this.#bound);
-    const bound = { ...this.#bound };
-    // What was taken stays, even if the server's limits came down since.
-    this.#bound.messages = this.#bound.bytes = Infinity;
-    for (const { n, data, bytes } of old.entries()) {
-      if (n <= old.sent) lost.push(data);
-      else this.#outbox.push(data, bytes);
-    }
-    Object.assign(this.#bound, bound);
-    const waiting: Delivery[] = [];
-    for (const delivery of this.#deliveries) {
-      if (delivery.n > old.sent) waiting.push({ ...delivery, n: delivery.n - old.sent });
-      else
-        delivery.reject(new ClientError('CLIENT_SESSION_LOST', 'deliver: the session was lost before it was handled'));
-    }
-    this.#deliveries = waiting;
+    const error = new ClientError('CLIENT_SESSION_LOST', 'deliver: expected a session, got one that is lost');
+    const lost = this.#lose(this.#sent, error);
+    this.inbox = new Inbox();
+    this.#lowest = this.#next = 1;
+    this.#sent = 0;
     return lost;
   }
 
   /** For good. Answers everything that was never confirmed. */
   end(error: ClientError): readonly Payload[] {
-    for (const { reject } of this.#deliveries) reject(error);
-    this.#deliveries = [];
-    const lost = Array.from(this.#outbox.entries(), ({ data }) => data);
-    this.#outbox = new Outbox(this.#bound);
-    return lost;
+    return this.#lose(Infinity, error);
+  }
+
+  #lose(n: number, error: ClientError): readonly Payload[] {
+    return this.#forget(n).map(({ data, delivery }) => {
+      delivery?.reject(error);
+      return data;
+    });
+  }
+
+  /** Answers what was kept up to `n`. */
+  #forget(n: number): readonly Kept[] {
+    const gone = this.#kept.splice(0, Math.max(0, n + 1 - this.#lowest));
+    for (const { bytes } of gone) this.#bytes -= bytes;
+    this.#lowest += gone.length;
+    return gone;
+  }
+
+  #takeAck(): number {
+    const { last } = this.inbox;
+    this.inbox.markAcknowledged(last);
+    return last;
   }
 
   /** Believing more would make messages pass for arrived that never left. */
   #expectSent(n: number): void {
-    const { sent } = this.#outbox;
-    if (n > sent) throw new ProtocolError(`ack: expected at most ${sent}, the last that was sent, got ${n}`);
+    if (n > this.#sent) throw unexpected('ack', `at most ${this.#sent}`, n);
   }
 }

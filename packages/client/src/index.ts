@@ -1,5 +1,5 @@
 // Sessions
-export { connect } from './session.js';
+export { connect } from './connect.js';
 export { ResumableWebSocket } from './resumable-websocket.js';
 
 // Options and errors
@@ -10,10 +10,20 @@ export { ClientError } from './errors.js';
 export type { SessionUrl } from './addresses.js';
 export type { Listener, ListenerOptions } from './emitter.js';
 export type { ClientErrorCode } from './errors.js';
-export type { SessionState, StateChange } from './monitor.js';
 export type { BinaryType, SessionOptions } from './options.js';
 export type { Payload } from './payload.js';
 export type { ResumableWebSocketClass } from './resumable-websocket.js';
 export type { Session } from './session.js';
-export type { LostMessages, SessionEvents } from './session-events.js';
+export type { LostMessages, SessionEvents, SessionState, StateChange } from './session-events.js';
+export type {
+  History,
+  HistoryMessage,
+  HistoryOptions,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionState,
+} from './subscription.js';
+export type { SubscriptionEvents, TopicGap, TopicMessage } from './topic-events.js';
+export type { Topics } from './topic-host.js';
+export type { TopicItem } from './topic-reader.js';
 export type { WebSocketClass, WebSocketLike } from './websocket-like.js';

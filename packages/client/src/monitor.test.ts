@@ -116,6 +116,26 @@ describe('a try', () => {
     expect(tried).not.toEqual([...urls, urls[0]]);
   });
 
+  it('turns to the next URL when a connection is lost; to the same when there is one', async () => {
+    const many = new Stage({}, ['ws://a/', 'ws://b/']);
+    const one = new Stage({}, 'ws://a/');
+    for (const stage of [many, one]) {
+      await stage.welcome();
+      await stage.resumed();
+    }
+    const [visited, alone] = [many, one].map(({ network }) => network.sockets.map(({ url }) => url));
+    expect(visited?.toSorted()).toEqual(['ws://a/', 'ws://b/']);
+    expect(alone).toEqual(['ws://a/', 'ws://a/']);
+  });
+
+  it('stays with the URL that it turned to when it was told to leave', async () => {
+    const stage = new Stage({}, ['ws://a/', 'ws://b/']);
+    const old = await stage.welcome();
+    old.receive(goAway(5000));
+    old.end();
+    expect((await stage.dialled(2)).url).not.toBe(old.url);
+  });
+
   it('asks a function for its URL each time', async () => {
     let asked = 0;
     const stage = new Stage({}, async () => `ws://lb-${(asked += 1)}/`);

@@ -6,8 +6,6 @@
 import {
   afterClose,
   type AfterClose,
-  type ClientFrame,
-  CloseCode,
   encodePing,
   PONG,
   promptDelayMs,
@@ -15,54 +13,40 @@ import {
   ReconnectSchedule,
   type Welcome,
 } from '@holdfast/protocol';
+import * as CloseCode from '@holdfast/protocol/close-codes';
 import type { Addresses } from './addresses.js';
-import { Connection, type ConnectionEnd, type ConnectionHost, type Target } from './connection.js';
-import type { ClientError } from './errors.js';
+import { Connection, type ConnectionEnd, type ConnectionHost, type ServerFrame, type Target } from './connection.js';
+import type { Emitter } from './emitter.js';
 import { Heartbeat } from './heartbeat.js';
-import { isOffline } from './lifecycle.js';
+import { isOffline, type LifecycleEvents } from './lifecycle.js';
 import { type LinkEvent, type LinkState, nextLinkState } from './link-state.js';
 import { MAX_TIMER_MS, type ResolvedOptions } from './options.js';
-
-/** connecting: a try is under way; suspended: waiting for the next one. */
-export type SessionState = 'connecting' | 'open' | 'suspended' | 'closed';
-
-export interface StateChange {
-  readonly state: SessionState;
-  /** Until the next try, while suspended. */
-  readonly retryInMs: number | undefined;
-  /** Number of the try that is under way or next, since the last connection that held for 5 s. */
-  readonly attempt: number;
-  /** How the last connection, or try at one, ended. */
-  readonly cause: { readonly code: number; readonly reason: string } | undefined;
-}
+import type { SessionEvents, SessionState } from './session-events.js';
 
 /** The session, as its monitor sees it. */
 export interface MonitorHost {
+  readonly emitter: Emitter<SessionEvents>;
   hello(auth: string | undefined): string;
   /** Brings the numbers up to date; a ProtocolError makes the try a failed one. */
   onWelcome(welcome: Welcome): void;
   /** The current connection takes what waits: it was just welcomed, or its successor came to nothing. */
   onOpen(): void;
-  onFrame(frame: ClientFrame): void;
-  onState(change: StateChange): void;
+  onFrame(frame: ServerFrame): void;
   /** The server does not take our resume token. */
   onRefused(): void;
-  onError(error: ClientError): void;
   onClosed(end: ConnectionEnd): void;
 }
 
 /** What `navigator.onLine` adds to a delay. Not for ever: it may be wrong. */
 const OFFLINE_MS = 15_000;
-const PUBLIC_STATE: Readonly<Record<LinkState['name'], SessionState>> = {
-  connecting: 'connecting',
+/** What the application sees of a state, where the name is another. */
+const PUBLIC_STATE: Partial<Record<LinkState['name'], SessionState>> = {
   waiting: 'suspended',
-  open: 'open',
   leaving: 'open',
   moving: 'open',
-  closed: 'closed',
 };
 
-export class Monitor implements ConnectionHost {
+export class Monitor implements ConnectionHost, LifecycleEvents {
   readonly #host: MonitorHost;
   readonly #addresses: Addresses;
   readonly #options: ResolvedOptions;
@@ -82,10 +66,17 @@ export class Monitor implements ConnectionHost {
     this.#host = host;
     this.#addresses = addresses;
     this.#options = options;
+    this.#trial = new Connection(this, options);
   }
 
   get state(): SessionState {
-    return PUBLIC_STATE[this.#state.name];
+    const { name } = this.#state;
+    return PUBLIC_STATE[name] ?? (name as SessionState);
+  }
+
+  /** The window that the server named last. */
+  get pacingMs(): number {
+    return this.#schedule.windowMs;
   }
 
   /** A connection that can be sent on. */
@@ -93,24 +84,24 @@ export class Monitor implements ConnectionHost {
     return this.#current;
   }
 
-  start(): void {
-    this.#trial = new Connection(this, this.#options);
+  /** For what need not arrive: there may be no connection. */
+  send(frame: string): void {
+    this.#current?.send(frame);
   }
 
-  /** Something happened that connections may not have survived, or that tries may succeed after. */
-  wake(): void {
+  onWake(): void {
     this.#heartbeat?.probe();
     if (!isOffline()) this.#prompt();
   }
 
-  hide(): void {
+  onHide(): void {
     const end = { code: CloseCode.GoingAway, reason: 'the page is hidden' };
-    this.#trial?.fail(end);
-    this.#current?.fail(end);
+    this.#trial?.end(end);
+    this.#current?.end(end);
   }
 
   reconnect(): void {
-    this.#current?.fail({ code: CloseCode.GoingAway, reason: 'the application asked for a new connection' });
+    this.#current?.end({ code: CloseCode.GoingAway, reason: 'asked to reconnect' });
     this.#prompt();
   }
 
@@ -135,7 +126,7 @@ export class Monitor implements ConnectionHost {
   onWelcome(connection: Connection, welcome: Welcome): void {
     this.#host.onWelcome(welcome);
     this.#heartbeat?.stop();
-    this.#current?.close(CloseCode.Normal, 'moved to a newer connection');
+    this.#current?.close(CloseCode.Normal, 'moved');
     this.#current = connection;
     this.#trial = undefined;
     this.#hasAskedAgain = false;
@@ -145,36 +136,30 @@ export class Monitor implements ConnectionHost {
       quietMs: 2 * welcome.heartbeatMs,
       probeTimeoutMs: this.#options.probeTimeoutMs,
       ping: () => connection.send(encodePing()),
-      onStale: (reason) => connection.fail({ code: CloseCode.Stale, reason }),
+      onStale: (reason) => connection.end({ code: CloseCode.Stale, reason }),
     });
     this.#follow({ type: 'welcomed' }, undefined);
     this.#host.onOpen();
   }
 
-  onFrame(connection: Connection, frame: ClientFrame): void {
+  onFrame(connection: Connection, frame: ServerFrame): void {
     this.#heartbeat?.heard();
-    if (frame.kind !== 'control') return this.#onSessionFrame(connection, frame);
-    switch (frame.type) {
-      case 'p':
-        this.#schedule.windowMs = readPing(frame.body) ?? this.#schedule.windowMs;
+    if (frame.kind === 'control') {
+      const { type, body } = frame;
+      if (type === 'p') {
+        this.#schedule.windowMs = readPing(body) ?? this.#schedule.windowMs;
         return connection.send(PONG);
-      case 'q':
-        return undefined;
-      case 'g':
-        return this.#leave(connection);
-      case 'c':
-        return this.#host.onFrame(frame);
-      default:
-        return this.#onSessionFrame(connection, frame);
+      }
+      if (type === 'q') return;
+      if (type === 'g') return this.#leave(connection);
+      // What ends the session does not wait for a successor; nor do answers about topics, which come only once.
+      if (type === 'c' || type === 'z') return this.#host.onFrame(frame);
     }
-  }
-
-  #onSessionFrame(connection: Connection, frame: ClientFrame): void {
     if (!connection.keep(frame)) this.#host.onFrame(frame);
   }
 
   onEnd(connection: Connection, end: ConnectionEnd): void {
-    if (end.error) this.#host.onError(end.error);
+    if (end.error) this.#host.emitter.emit({ type: 'error', error: end.error });
     // In this order: the listener of that error may have closed the session, which then has neither.
     if (connection === this.#current) this.#onLost(connection, end);
     else if (connection === this.#trial) this.#onFailed(connection, end);
@@ -184,6 +169,8 @@ export class Monitor implements ConnectionHost {
     this.#current = undefined;
     this.#heartbeat?.stop();
     this.#heartbeat = undefined;
+    // Its machine may be gone, and all others are as good; a connection that was told to leave has turned its back already.
+    if (goAway === undefined) this.#addresses.next();
     const delayMs = this.#schedule.lost(Date.now(), this.#options.random());
     const after = this.#afterEnd(end.code);
     const isFixed = goAway !== undefined && isOverload(end.code);
@@ -206,8 +193,7 @@ export class Monitor implements ConnectionHost {
 
   /** Whoever was told how far we are may act on it at any later time, unless it said at once that it does not. */
   #settleHeld(current: Connection, code: number): void {
-    if (!isRefusal(code))
-      return current.fail({ code: CloseCode.GoingAway, reason: 'a successor may have the session' });
+    if (!isRefusal(code)) return current.end({ code: CloseCode.GoingAway, reason: 'moved, perhaps' });
     current.release();
     if (this.#current === current) this.#host.onOpen();
   }
@@ -226,17 +212,13 @@ export class Monitor implements ConnectionHost {
   }
 
   #leave({ goAway }: Connection): void {
-    const next = nextLinkState(this.#state, { type: 'goaway' });
-    if (next === this.#state || !goAway) return;
-    this.#state = next;
+    if (!goAway || !this.#moves({ type: 'goaway' })) return;
     this.#addresses.next();
     this.#wait(goAway.delayMs);
   }
 
   #prompt(): void {
-    const next = nextLinkState(this.#state, { type: 'prompted' });
-    if (next === this.#state) return;
-    this.#state = next;
+    if (!this.#moves({ type: 'prompted' })) return;
     const delayMs = promptDelayMs(this.#schedule.windowMs, this.#options.random());
     if (Date.now() + delayMs >= this.#dueAt) return;
     this.#wait(delayMs);
@@ -245,16 +227,22 @@ export class Monitor implements ConnectionHost {
 
   /** Goes where the event leads, and does what that state asks for. */
   #follow(event: LinkEvent, end: ConnectionEnd | undefined, delayMs = 0): void {
-    const before = this.#state;
-    this.#state = nextLinkState(before, event);
-    if (this.#state === before) return;
+    const before = this.state;
+    if (!this.#moves(event)) return;
     this.#cause = end;
     clearTimeout(this.#timer);
     const { name } = this.#state;
-    if (name === 'closed') return this.#tearDown(end);
+    if (end && name === 'closed') return this.#tearDown(end);
     if (name === 'waiting' || name === 'leaving') this.#wait(isOffline() ? delayMs + OFFLINE_MS : delayMs);
     else if (name !== 'open') this.#trial ??= new Connection(this, this.#options);
-    if (name === 'waiting' || this.state !== PUBLIC_STATE[before.name]) this.#announce();
+    if (name === 'waiting' || this.state !== before) this.#announce();
+  }
+
+  /** Is the state another one for this event? */
+  #moves(event: LinkEvent): boolean {
+    const before = this.#state;
+    this.#state = nextLinkState(before, event);
+    return this.#state !== before;
   }
 
   #wait(delayMs: number): void {
@@ -265,7 +253,8 @@ export class Monitor implements ConnectionHost {
   }
 
   #announce(): void {
-    this.#host.onState({
+    this.#host.emitter.emit({
+      type: 'statechange',
       state: this.state,
       retryInMs: this.#state.name === 'waiting' ? Math.max(0, this.#dueAt - Date.now()) : undefined,
       attempt: Math.max(1, this.#schedule.attempt),
@@ -273,7 +262,7 @@ export class Monitor implements ConnectionHost {
     });
   }
 
-  #tearDown(end: ConnectionEnd = { code: CloseCode.Normal, reason: '' }): void {
+  #tearDown(end: ConnectionEnd): void {
     this.#heartbeat?.stop();
     for (const connection of [this.#current, this.#trial]) connection?.close(end.code, end.reason);
     this.#heartbeat = this.#current = this.#trial = undefined;

@@ -4,6 +4,7 @@
  */
 import { type Bound, CLIENT_QUEUE } from '@holdfast/protocol';
 import { ClientError } from './errors.js';
+import type { Topics } from './topic-host.js';
 import type { WebSocketClass } from './websocket-like.js';
 
 export type BinaryType = 'arraybuffer' | 'blob';
@@ -19,6 +20,8 @@ export interface SessionOptions {
   readonly binaryType?: BinaryType | undefined;
   /** Messages that are kept until the backend has handled them; the server's limits apply too. @default 1,000 messages or 1 MiB */
   readonly queue?: Partial<Bound> | undefined;
+  /** What hears topics. @default in `connect`, the part that does; in that of `@holdfast/client/core`, none */
+  readonly topics?: Topics | undefined;
   /** How long credentials, and then a connection, may take, 1 to 2^31 - 1. @default 10,000 */
   readonly connectTimeoutMs?: number | undefined;
   /** How long an answer may take when a connection is in doubt, 1 to 2^31 - 1. @default 2,000 */
@@ -33,6 +36,7 @@ export interface ResolvedOptions {
   readonly protocols: readonly string[];
   readonly binaryType: BinaryType;
   readonly queue: Bound;
+  readonly topics: Topics | undefined;
   readonly connectTimeoutMs: number;
   readonly probeTimeoutMs: number;
   readonly random: () => number;
@@ -41,7 +45,7 @@ export interface ResolvedOptions {
 /** Longest delay that timers can hold; beyond it they fire at once. */
 export const MAX_TIMER_MS = 0x7fffffff;
 
-export const DEFAULTS: Omit<ResolvedOptions, 'token' | 'webSocket'> = Object.freeze({
+export const DEFAULTS: Omit<ResolvedOptions, 'token' | 'topics' | 'webSocket'> = Object.freeze({
   protocols: [],
   binaryType: 'arraybuffer',
   queue: CLIENT_QUEUE,
@@ -50,40 +54,36 @@ export const DEFAULTS: Omit<ResolvedOptions, 'token' | 'webSocket'> = Object.fre
   random: Math.random,
 });
 
-interface Rule {
-  readonly expected: string;
-  readonly isMet: (value: unknown) => boolean;
-}
+/** True, or what was expected instead. */
+type Rule = (value: unknown) => true | string;
 
-const FUNCTION: Rule = { expected: 'a function', isMet: (value) => typeof value === 'function' };
-const COUNT: Rule = { expected: 'a whole number from 1', isMet: (value) => isWhole(value, Number.MAX_SAFE_INTEGER) };
-const TIMEOUT: Rule = { expected: 'a whole number from 1 to 2^31 - 1', isMet: (value) => isWhole(value, MAX_TIMER_MS) };
-const BINARY_TYPE: Rule = {
-  expected: 'arraybuffer or blob',
-  isMet: (value) => value === 'arraybuffer' || value === 'blob',
-};
+const aFunction: Rule = (value) => typeof value === 'function' || 'a function';
+const aCount: Rule = (value) => isWhole(value) || 'a whole number from 1';
+const aTimeout: Rule = (value) => isWhole(value, MAX_TIMER_MS) || 'a whole number from 1 to 2^31 - 1';
+const aBinaryType: Rule = (value) => value === 'arraybuffer' || value === 'blob' || 'arraybuffer or blob';
 
 const RULES: Readonly<Record<keyof SessionOptions, Rule>> = {
-  token: FUNCTION,
-  webSocket: FUNCTION,
-  protocols: { expected: 'an array', isMet: Array.isArray },
-  binaryType: BINARY_TYPE,
-  queue: { expected: 'an object', isMet: (value) => typeof value === 'object' },
-  connectTimeoutMs: TIMEOUT,
-  probeTimeoutMs: TIMEOUT,
-  random: FUNCTION,
+  token: aFunction,
+  webSocket: aFunction,
+  protocols: (value) => Array.isArray(value) || 'an array',
+  binaryType: aBinaryType,
+  topics: aFunction,
+  queue: (value) => typeof value === 'object' || 'an object',
+  connectTimeoutMs: aTimeout,
+  probeTimeoutMs: aTimeout,
+  random: aFunction,
 };
-const QUEUE_RULES: Readonly<Record<keyof Bound, Rule>> = { messages: COUNT, bytes: COUNT };
+const QUEUE_RULES: Readonly<Record<keyof Bound, Rule>> = { messages: aCount, bytes: aCount };
 
 export function resolveOptions(options: SessionOptions = {}): ResolvedOptions {
   const given = checked(options, RULES);
   const queue = { ...CLIENT_QUEUE, ...checked(options.queue ?? {}, QUEUE_RULES) };
   const webSocket = options.webSocket ?? platformWebSocket();
-  return { ...DEFAULTS, token: undefined, ...given, queue, webSocket } as ResolvedOptions;
+  return { ...DEFAULTS, token: undefined, topics: undefined, ...given, queue, webSocket } as ResolvedOptions;
 }
 
 export function expectBinaryType(value: unknown): asserts value is BinaryType {
-  expectMet('binaryType', BINARY_TYPE, value);
+  check('binaryType', aBinaryType, value);
 }
 
 /** What is not undefined, all of it known and of the right kind. */
@@ -92,18 +92,19 @@ function checked(options: object, rules: Readonly<Record<string, Rule>>): object
   for (const [name, value] of given) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (!rule) throw bad(`options: expected ${Object.keys(rules).join(', ')}, got ${name}`);
-    expectMet(name, rule, value);
+    check(name, rule, value);
   }
   return Object.fromEntries(given);
 }
 
-function expectMet(name: string, { expected, isMet }: Rule, value: unknown): void {
+function check(name: string, rule: Rule, value: unknown): void {
+  const expected = rule(value);
   // Never a string itself: it may be a secret that was put in the wrong place.
-  if (!isMet(value))
-    throw bad(`${name}: expected ${expected}, got ${typeof value === 'number' ? value : typeof value}`);
+  const got = typeof value === 'number' ? value : typeof value;
+  if (expected !== true) throw bad(`${name}: expected ${expected}, got ${got}`);
 }
 
-function isWhole(value: unknown, max: number): boolean {
+function isWhole(value: unknown, max = Infinity): boolean {
   return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= max;
 }
 
@@ -116,6 +117,6 @@ function platformWebSocket(): WebSocketClass {
   if (WebSocket) return WebSocket;
   throw new ClientError(
     'CLIENT_NO_WEBSOCKET',
-    'expected a global WebSocket, got none: in Node, pass the option webSocket with the class of the package ws',
+    'expected a global WebSocket, got none: pass the option webSocket, in Node the class of ws',
   );
 }

@@ -7,12 +7,9 @@ export function copyPayload(data: unknown): Payload {
   if (typeof data === 'string') return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
   // Not instanceof: buffers of another frame or test realm have another class.
-  if (Object.prototype.toString.call(data) === '[object ArrayBuffer]')
-    return new Uint8Array(data as ArrayBuffer).slice();
-  throw new ClientError(
-    'CLIENT_BAD_DATA',
-    `send: expected a string, an ArrayBuffer or a view of one, got ${kindOf(data)}`,
-  );
+  const kind = Object.prototype.toString.call(data);
+  if (kind === '[object ArrayBuffer]') return new Uint8Array(data as ArrayBuffer).slice();
+  throw new ClientError('CLIENT_BAD_DATA', `send: expected a string, an ArrayBuffer or a view of one, got ${kind}`);
 }
 
 /** As UTF-8 on the wire. */
@@ -26,8 +23,4 @@ export function sizeOf(data: Payload): number {
     if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) bytes += 1;
   }
   return bytes;
-}
-
-function kindOf(data: unknown): string {
-  return typeof data === 'object' ? Object.prototype.toString.call(data) : typeof data;
 }

@@ -19,7 +19,9 @@ describe('README', () => {
   });
 
   it('lists the options', () => {
-    expect(namesUnder('Options').toSorted()).toEqual([...Object.keys(DEFAULTS), 'token', 'webSocket'].toSorted());
+    expect(namesUnder('Options').toSorted()).toEqual(
+      [...Object.keys(DEFAULTS), 'token', 'topics', 'webSocket'].toSorted(),
+    );
   });
 
   it('lists the events', () => {

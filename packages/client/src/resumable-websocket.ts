@@ -8,7 +8,8 @@ import { socketUrl } from './addresses.js';
 import { Emitter, type Listener, type ListenerOptions } from './emitter.js';
 import { type BinaryType, expectBinaryType, type SessionOptions } from './options.js';
 import { copyPayload, type Payload, sizeOf } from './payload.js';
-import { connect, type Session } from './session.js';
+import { connect } from './connect.js';
+import type { Session } from './session.js';
 
 export interface SocketEvents {
   open: { readonly type: 'open'; readonly target: ResumableWebSocket };
@@ -155,7 +156,7 @@ export class ResumableWebSocket {
   }
 
   dispatchEvent(event: { readonly type: string }): boolean {
-    this.#emitter.emit(event.type as keyof SocketEvents, event as never);
+    this.#emitter.emit(event as never);
     return true;
   }
 
@@ -182,7 +183,7 @@ export class ResumableWebSocket {
     session.binaryType = this.#binaryType;
     session.addEventListener('statechange', ({ state }) => state === 'open' && this.#onOpen());
     session.addEventListener('message', ({ data }) => {
-      this.#emitter.emit('message', { type: 'message', target: this, data, origin });
+      this.#emitter.emit({ type: 'message', target: this, data, origin });
     });
     session.addEventListener('writable', () => this.#flush());
     session.addEventListener('reset', () => this.#fail('the session was lost'));
@@ -194,7 +195,7 @@ export class ResumableWebSocket {
   #onOpen(): void {
     if (this.#readyState !== STATES.CONNECTING) return;
     this.#readyState = STATES.OPEN;
-    this.#emitter.emit('open', { type: 'open', target: this });
+    this.#emitter.emit({ type: 'open', target: this });
   }
 
   #flush(): void {
@@ -231,8 +232,8 @@ export class ResumableWebSocket {
     queueMicrotask(() => {
       const { code: told, wasClean } = this.#verdict ?? { code, wasClean: true };
       this.#readyState = STATES.CLOSED;
-      if (!wasClean) this.#emitter.emit('error', { type: 'error', target: this, message: reason });
-      this.#emitter.emit('close', { type: 'close', target: this, code: told, reason, wasClean });
+      if (!wasClean) this.#emitter.emit({ type: 'error', target: this, message: reason });
+      this.#emitter.emit({ type: 'close', target: this, code: told, reason, wasClean });
     });
   }
 

@@ -1,11 +1,27 @@
 /** Events of a session: plain objects with a `type`. */
 import type { LostRange } from '@holdfast/protocol';
 import type { ClientError } from './errors.js';
-import type { StateChange } from './monitor.js';
 import type { Payload } from './payload.js';
+import type { TopicMessage } from './topic-events.js';
+
+/** connecting: a try is under way; suspended: waiting for the next one. */
+export type SessionState = 'connecting' | 'open' | 'suspended' | 'closed';
+
+export interface StateChange {
+  readonly state: SessionState;
+  /** Until the next try, while suspended. */
+  readonly retryInMs: number | undefined;
+  /** Number of the try that is under way or next, since the last connection that held for 5 s. */
+  readonly attempt: number;
+  /** How the last connection, or try at one, ended. */
+  readonly cause: { readonly code: number; readonly reason: string } | undefined;
+}
 
 export interface SessionEvents {
-  message: { readonly type: 'message'; readonly data: string | ArrayBuffer | Blob };
+  /** With `topic` and `offset`: of a topic that the backend had the session join, and that nobody subscribed to here. */
+  message: { readonly type: 'message'; readonly data: string | ArrayBuffer | Blob } & Partial<
+    Pick<TopicMessage, 'topic' | 'offset'>
+  >;
   statechange: StateChange & { readonly type: 'statechange' };
   /** The session goes on over a new connection. `lost`: messages of the backend that are gone. */
   resumed: { readonly type: 'resumed'; readonly lost: LostRange | undefined };
@@ -18,6 +34,18 @@ export interface SessionEvents {
     readonly cause: 'handoff' | 'failover';
     readonly lost: LostRange | undefined;
   };
+  /** The backend had the session join a topic; again with each connection, and whenever messages of it are missing. */
+  joined: {
+    readonly type: 'joined';
+    readonly topic: string;
+    /** Nothing is missing since the last message that came. */
+    readonly recovered: boolean;
+    readonly epoch: string;
+    /** The next message is the one after this. */
+    readonly offset: number;
+  };
+  /** The backend had the session leave that topic. */
+  left: { readonly type: 'left'; readonly topic: string };
   /** `send` did not take a message. */
   backpressure: { readonly type: 'backpressure' };
   /** After `backpressure`: there is room again. */

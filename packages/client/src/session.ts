@@ -5,7 +5,6 @@
 import {
   ACK_AFTER,
   type ClientFrame,
-  CloseCode,
   encodeAuth,
   encodeClose,
   encodeHello,
@@ -14,19 +13,20 @@ import {
   MAX_CLOSE_REASON_BYTES,
   MAX_MESSAGE_BYTES,
   PROTOCOL_VERSION,
-  ProtocolError,
   readClose,
   readRehomed,
   readToken,
+  unexpected,
   type Welcome,
 } from '@holdfast/protocol';
+import * as CloseCode from '@holdfast/protocol/close-codes';
 import { Addresses, type SessionUrl } from './addresses.js';
-import type { ConnectionEnd } from './connection.js';
+import type { ConnectionEnd, ServerFrame } from './connection.js';
 import { Emitter, type Listener, type ListenerOptions } from './emitter.js';
 import { ClientError } from './errors.js';
-import { Exchange } from './exchange.js';
+import { type Delivery, Exchange } from './exchange.js';
 import { watchLifecycle } from './lifecycle.js';
-import { Monitor, type SessionState, type StateChange } from './monitor.js';
+import { Monitor } from './monitor.js';
 import {
   type BinaryType,
   expectBinaryType,
@@ -35,7 +35,9 @@ import {
   type SessionOptions,
 } from './options.js';
 import { copyPayload, sizeOf } from './payload.js';
-import type { SessionEvents } from './session-events.js';
+import type { SessionEvents, SessionState } from './session-events.js';
+import type { SubscribeOptions, Subscription } from './subscription.js';
+import type { TopicTable } from './topic-host.js';
 
 /** Throws a ClientError when what is given cannot work; everything later is an event. */
 export function connect(url: SessionUrl, options?: SessionOptions): Session {
@@ -50,6 +52,8 @@ export class Session {
   readonly #exchange: Exchange;
   readonly #monitor: Monitor;
   readonly #emitter = new Emitter<SessionEvents>(this);
+  /** Undefined: the option was not given. */
+  readonly #topics: TopicTable | undefined;
   readonly #stopWatching: () => void;
   #binaryType: BinaryType;
   #id: string | undefined;
@@ -68,8 +72,14 @@ export class Session {
     this.#binaryType = options.binaryType;
     this.#exchange = new Exchange(options.queue);
     this.#monitor = new Monitor(this.#monitorHost(), new Addresses(url, options.random), options);
-    this.#stopWatching = watchLifecycle({ onWake: () => this.#monitor.wake(), onHide: () => this.#monitor.hide() });
-    this.#monitor.start();
+    this.#topics = options.topics?.({
+      emitter: this.#emitter,
+      link: this.#monitor,
+      random: options.random,
+      maxMessageBytes: () => this.#maxMessageBytes,
+      present: (data) => this.#present(data),
+    });
+    this.#stopWatching = watchLifecycle(this.#monitor);
   }
 
   get state(): SessionState {
@@ -114,27 +124,33 @@ export class Session {
 
   /** Takes a message, now or for when the session is back. False: it did not, for want of room or because it is closed. */
   send(data: string | ArrayBuffer | ArrayBufferView): boolean {
-    return this.#push(data) > 0;
+    return this.#push(data);
   }
 
   /** Resolves when the backend has handled the message; rejects when nobody will ever know. */
-  async deliver(data: string | ArrayBuffer | ArrayBufferView): Promise<void> {
-    if (this.state === 'closed') throw closed();
-    const n = this.#push(data);
-    if (n > 0) return this.#exchange.onHandled(n);
-    throw new ClientError('CLIENT_QUEUE_FULL', 'deliver: expected room in the queue, got none: wait for writable');
+  deliver(data: string | ArrayBuffer | ArrayBufferView): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#push(data, { resolve, reject })) return;
+      if (this.state === 'closed') throw closed();
+      throw new ClientError('CLIENT_QUEUE_FULL', 'deliver: expected room, got none: wait for writable');
+    });
+  }
+
+  /** The topic's messages from now on, or from a position on. The same object for the same topic, until it is closed. */
+  subscribe(topic: string, options?: SubscribeOptions): Subscription {
+    if (!this.#topics) throw noTopics();
+    return this.#topics.subscribe(topic, options);
   }
 
   /** Ends the session, here and at the backend. */
   close(code: number = CloseCode.Normal, reason = ''): void {
-    if (code !== CloseCode.Normal && !(code >= 3000 && code <= 4999)) {
-      throw new ClientError('CLIENT_BAD_CLOSE', `close: expected code 1000 or 3000 to 4999, got ${code}`);
-    }
-    if (sizeOf(reason) > MAX_CLOSE_REASON_BYTES) {
-      throw new ClientError('CLIENT_BAD_CLOSE', `close: expected a reason of at most ${MAX_CLOSE_REASON_BYTES} bytes`);
+    const isAllowed = code === CloseCode.Normal || (code >= 3000 && code <= 4999);
+    if (!isAllowed || sizeOf(reason) > MAX_CLOSE_REASON_BYTES) {
+      const message = `close: expected code 1000 or 3000 to 4999, and at most 123 bytes of reason, got ${code}`;
+      throw new ClientError('CLIENT_BAD_CLOSE', message);
     }
     if (this.state === 'closed') return;
-    this.#monitor.current?.send(encodeClose({ code, reason }));
+    this.#monitor.send(encodeClose({ code, reason }));
     this.#monitor.stop({ code, reason });
   }
 
@@ -146,46 +162,45 @@ export class Session {
   /** Asks for the token and gives it to the server, before the one that it has runs out. New connections do so by themselves. */
   async refreshToken(): Promise<void> {
     const auth = await this.#options.token?.();
-    if (auth !== undefined) this.#monitor.current?.send(encodeAuth(auth));
+    if (auth !== undefined) this.#monitor.send(encodeAuth(auth));
   }
 
-  #push(data: unknown): number {
+  #push(data: unknown, delivery?: Delivery): boolean {
     const payload = copyPayload(data);
     const bytes = sizeOf(payload);
     if (bytes > this.#maxMessageBytes) {
       const message = `send: expected at most ${this.#maxMessageBytes} bytes, got ${bytes}`;
       throw new ClientError('CLIENT_MESSAGE_TOO_BIG', message);
     }
-    if (this.state === 'closed') return 0;
-    const n = this.#exchange.push(payload, bytes);
-    if (n > 0) this.#flush();
+    if (this.state === 'closed') return false;
+    const isTaken = this.#exchange.push(payload, bytes, delivery);
+    if (isTaken) this.#flush();
     else if (!this.#isRefusing) this.#refuse();
-    return n;
+    return isTaken;
   }
 
   #refuse(): void {
     this.#isRefusing = true;
-    queueMicrotask(() => this.#emitter.emit('backpressure', { type: 'backpressure' }));
+    queueMicrotask(() => this.#emitter.emit({ type: 'backpressure' }));
   }
 
   #flush(): void {
     for (;;) {
       const connection = this.#monitor.current;
-      const frame = connection?.isHeld === false ? this.#exchange.takeFrame() : undefined;
-      if (frame === undefined) return;
-      connection?.send(frame);
+      const frame = connection?.isHeld === false && this.#exchange.takeFrame();
+      if (!frame) return;
+      connection.send(frame);
     }
   }
 
   #monitorHost(): ConstructorParameters<typeof Monitor>[0] {
     return {
+      emitter: this.#emitter,
       hello: (auth) => this.#hello(auth),
       onWelcome: (welcome) => this.#onWelcome(welcome),
       onOpen: () => this.#onOpen(),
       onFrame: (frame) => this.#onFrame(frame),
-      onState: (change) => this.#onState(change),
       onRefused: () => this.#onRefused(),
-      onError: (error) => this.#emitter.emit('error', { type: 'error', error }),
       onClosed: (end) => this.#onClosed(end),
     };
   }
@@ -193,12 +208,12 @@ export class Session {
   #hello(auth: string | undefined): string {
     const token = this.#resumeToken;
     const resume = token === undefined ? undefined : { token, ...this.#exchange.counters };
-    return encodeHello({ version: PROTOCOL_VERSION, auth, resume });
+    return encodeHello({ version: PROTOCOL_VERSION, auth, resume }, this.#topics?.hello());
   }
 
   #onWelcome({ resumed, handled, received, lost, limits, session, token }: Welcome): void {
     const isKnown = this.#resumeToken !== undefined;
-    if (resumed && !isKnown) throw new ProtocolError('welcome: expected a new session, got a resumed one');
+    if (resumed && !isKnown) throw unexpected('welcome', 'a new session', 'one that is resumed');
     if (resumed) {
       this.#exchange.resume(handled, received, lost);
       this.#news = { type: 'resumed', lost };
@@ -215,7 +230,8 @@ export class Session {
     this.#flush();
     const news = this.#news;
     this.#news = undefined;
-    if (news) this.#emitter.emit(news.type, news);
+    if (news) this.#emitter.emit(news);
+    this.#topics?.onOpen();
     this.#onRoom();
   }
 
@@ -223,11 +239,12 @@ export class Session {
   #onRefused(): void {
     if (this.#resumeToken === undefined) return;
     this.#resumeToken = undefined;
-    const down: LostRange = { from: this.#exchange.counters.received + 1, to: null };
-    this.#emitter.emit('reset', { type: 'reset', lost: { down, up: this.#exchange.reset() } });
+    const down: LostRange = { from: this.#exchange.inbox.last + 1, to: null };
+    this.#emitter.emit({ type: 'reset', lost: { down, up: this.#exchange.reset() } });
   }
 
-  #onFrame(frame: ClientFrame): void {
+  #onFrame(frame: ServerFrame): void {
+    if (frame.kind === 'topic') return this.#topics?.onMessage(frame.data);
     if (frame.kind === 'control') return this.#onControl(frame);
     if (frame.ack > 0) this.#exchange.acknowledge(frame.ack);
     if (frame.kind !== 'ack') this.#onData(frame);
@@ -235,63 +252,63 @@ export class Session {
   }
 
   #onData({ n, data }: DataFrame): void {
-    const arrival = this.#exchange.accept(n, data.length);
-    if (arrival === 'gap') {
-      const { received } = this.#exchange.counters;
-      throw new ProtocolError(`message: expected number ${received + 1}, got ${n}`, CloseCode.SequenceGap);
-    }
-    if (arrival === 'deliver') this.#emitter.emit('message', { type: 'message', data: this.#present(data) });
+    const isNew = this.#exchange.accept(n, data.length);
+    if (isNew) this.#emitter.emit({ type: 'message', data: this.#present(data) });
     if (this.state === 'closed') return;
     // After the listeners: what they sent carried the acknowledgement.
-    if (this.#exchange.isAckDue) this.#acknowledge();
-    else if (this.#exchange.isAckOwed) this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_AFTER.ms);
+    const { inbox } = this.#exchange;
+    if (inbox.isAckDue()) this.#acknowledge();
+    else if (inbox.isAckOwed()) this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_AFTER.ms);
   }
 
   #acknowledge(): void {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     const { current } = this.#monitor;
-    if (current && this.#exchange.isAckOwed) current.send(this.#exchange.takeAck());
+    if (current && this.#exchange.inbox.isAckOwed()) current.send(this.#exchange.takeAck());
   }
 
   #onControl({ type, body }: ControlFrame): void {
     if (type === 't') this.#resumeToken = readToken(body);
     else if (type === 'c') this.#monitor.stop(readClose(body));
     else if (type === 'r') this.#onRehomed(body);
-    else throw new ProtocolError(`frame: expected a kind of this protocol, got ${JSON.stringify(type)}`);
+    else if (this.#topics) this.#topics.onControl(type, body);
+    // Nobody subscribed, so the backend had it join a topic: its messages are not heard, and that is told.
+    else if (type === 's') this.#emitter.emit({ type: 'error', error: noTopics() });
+    else if (type !== 'x' && type !== 'l') throw unexpected('frame', 'a kind for clients', type);
   }
 
   #onRehomed(body: ControlFrame['body']): void {
     const { cause, token, handled, received, lost } = readRehomed(body);
     this.#exchange.resume(handled, received, lost);
     this.#resumeToken = token;
-    this.#monitor.current?.send(encodeResync(this.#exchange.counters));
+    this.#monitor.send(encodeResync(this.#exchange.counters));
     this.#flush();
-    this.#emitter.emit('rehomed', { type: 'rehomed', cause, lost });
+    this.#emitter.emit({ type: 'rehomed', cause, lost });
     this.#onRoom();
-  }
-
-  #onState(change: StateChange): void {
-    this.#emitter.emit('statechange', { type: 'statechange', ...change });
   }
 
   #onRoom(): void {
     if (!this.#isRefusing || this.#exchange.isFull || this.state === 'closed') return;
     this.#isRefusing = false;
-    this.#emitter.emit('writable', { type: 'writable' });
+    this.#emitter.emit({ type: 'writable' });
   }
 
   #onClosed({ code, reason }: ConnectionEnd): void {
     clearTimeout(this.#ackTimer);
     this.#stopWatching();
     const up = this.#exchange.end(closed());
-    this.#emitter.emit('close', { type: 'close', code, reason, lost: { down: undefined, up } });
+    this.#emitter.emit({ type: 'close', code, reason, lost: { down: undefined, up } });
   }
 
   #present(data: string | Uint8Array<ArrayBuffer>): string | ArrayBuffer | Blob {
     if (typeof data === 'string') return data;
     return this.#binaryType === 'blob' ? new Blob([data]) : data.slice().buffer;
   }
+}
+
+function noTopics(): ClientError {
+  return new ClientError('CLIENT_NO_TOPICS', 'topics: expected connect of @holdfast/client, got that of its core');
 }
 
 function closed(): ClientError {

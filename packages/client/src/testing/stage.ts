@@ -28,6 +28,8 @@ export const EVENT_TYPES = [
   'resumed',
   'reset',
   'rehomed',
+  'joined',
+  'left',
   'backpressure',
   'writable',
   'error',

@@ -1,0 +1,16 @@
+// Sessions, without topics
+export { connect } from './session.js';
+
+// Options and errors
+export { DEFAULTS } from './options.js';
+export { ClientError } from './errors.js';
+
+// Types
+export type { SessionUrl } from './addresses.js';
+export type { Listener, ListenerOptions } from './emitter.js';
+export type { ClientErrorCode } from './errors.js';
+export type { BinaryType, SessionOptions } from './options.js';
+export type { Payload } from './payload.js';
+export type { Session } from './session.js';
+export type { LostMessages, SessionEvents, SessionState, StateChange } from './session-events.js';
+export type { WebSocketClass, WebSocketLike } from './websocket-like.js';
