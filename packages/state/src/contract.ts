@@ -5,9 +5,13 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeAffinity } from './contract/affinity.js';
+import { describeBus } from './contract/bus.js';
 import { describeLeases } from './contract/leases.js';
 import { LONG_MS } from './contract/pair.js';
+import { describePresence } from './contract/presence.js';
 import { describeSessions } from './contract/sessions.js';
+import { messageOf } from './contract/topic-fixtures.js';
+import { describeTopics } from './contract/topics.js';
 import { MAX_KEY_BYTES, type SharedState } from './shared-state.js';
 
 /** One store and the clients of it; `connect` resolves when the client's health is `ok`. */
@@ -41,6 +45,15 @@ export function describeSharedStateContract(name: string, makeBench: () => Promi
     describe.concurrent('leases', () => {
       describeLeases(pair);
     });
+    describe.concurrent('topics', () => {
+      describeTopics(pair);
+    });
+    describe.concurrent('bus', () => {
+      describeBus(pair, () => bench.connect());
+    });
+    describe.concurrent('presence', () => {
+      describePresence(pair);
+    });
     describe.concurrent('calls', () => {
       describeCalls(() => bench.connect());
     });
@@ -54,10 +67,16 @@ function describeCalls(connect: () => Promise<SharedState>): void {
     state.onCall = (operation, outcome) => calls.push([operation, outcome]);
     await state.affinity.claim('p', 'counted', 'b1', LONG_MS);
     await state.affinity.lookup('p', 'x'.repeat(MAX_KEY_BYTES + 1)).catch(() => undefined);
+    await state.topics.publish(messageOf('counted', 'a'));
+    await state.topics.positions(['counted']);
+    await state.presence.sweep('counted', []);
     expect(state.health).toEqual({ status: 'ok', detail: undefined });
     expect(calls).toEqual([
       ['affinity.claim', 'ok'],
       ['affinity.lookup', 'error'],
+      ['topic.publish', 'ok'],
+      ['topic.positions', 'ok'],
+      ['presence.sweep', 'ok'],
     ]);
     await state.close();
   });
@@ -70,5 +89,7 @@ function describeCalls(connect: () => Promise<SharedState>): void {
     await expect(state.affinity.lookup('p', 'k')).rejects.toMatchObject(expected);
     await expect(state.affinity.claim('p', 'k', 'b1', LONG_MS)).rejects.toMatchObject(expected);
     await expect(state.affinity.replace('p', 'k', 'b0', 'b1', LONG_MS)).rejects.toMatchObject(expected);
+    await expect(state.topics.publish(messageOf('k', 'a'))).rejects.toMatchObject(expected);
+    await expect(state.presence.list('k', 1)).rejects.toMatchObject(expected);
   });
 }

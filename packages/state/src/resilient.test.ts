@@ -4,6 +4,7 @@
  */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { newSession, resumeOf } from './contract/session-fixtures.js';
+import { messageOf, readOf } from './contract/topic-fixtures.js';
 import { createSharedState } from './create-shared-state.js';
 import { createEmbeddedState } from './embedded/client.js';
 import { handleCall } from './embedded/server.js';
@@ -237,6 +238,33 @@ describe('when Redis is back', () => {
     await startServer(server.port);
     await healthy(one);
     expect(changes).toEqual(['degraded', 'ok']);
+  });
+});
+
+describe('topics', () => {
+  it('are those of the primary: refused at once while it is gone, and heard again when it is back', async () => {
+    const server = await startServer();
+    const one = await machine(server);
+    const lives: string[] = [];
+    one.bus.listener = {
+      onLive: (topics) => lives.push(...topics),
+      onMessage: () => undefined,
+      onPresence: () => undefined,
+    };
+    one.bus.subscribe('room');
+    await vi.waitFor(() => expect(lives).toEqual(['room']), HEAL);
+    await server.kill9();
+    await degraded(one);
+    const refused = { code: 'STATE_UNAVAILABLE', retryable: true };
+    const tookMs = await timed(async () => {
+      await expect(one.topics.publish(messageOf('room', 'a'))).rejects.toMatchObject(refused);
+      await expect(one.topics.read(readOf('room'))).rejects.toMatchObject(refused);
+      await expect(one.topics.positions(['room'])).rejects.toMatchObject(refused);
+      await expect(one.presence.list('room', 1)).rejects.toMatchObject(refused);
+    });
+    expect(tookMs).toBeLessThan(TIMEOUT_MS);
+    await startServer(server.port);
+    await vi.waitFor(() => expect(lives).toEqual(['room', 'room']), HEAL);
   });
 });
 

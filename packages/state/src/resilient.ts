@@ -23,7 +23,8 @@
  *
  * Sessions and leases have no fallback: a generation that only one machine has counted fences nobody, and a tail that only
  * one machine has is not found by the others. While the primary is gone their calls are rejected at once with
- * STATE_UNAVAILABLE, and the worker goes by what the client's signed token says.
+ * STATE_UNAVAILABLE, and the worker goes by what the client's signed token says. Topics and their members have none either: a
+ * topic that only one machine knows would be half a truth. Publishing is refused, subscriptions wait.
  *
  * Rejected: asking both and comparing (doubles the cost of the normal case for a rare one), and refusing calls while the
  * primary is gone (a machine that can serve its clients should).
@@ -31,8 +32,11 @@
 import { CallGate } from './call-gate.js';
 import { isEngineFailure, StateError } from './errors.js';
 import type { LeaseStore } from './lease-store.js';
+import type { PresenceStore } from './presence-store.js';
 import type { SessionStore } from './session-store.js';
 import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth, StateLog } from './shared-state.js';
+import type { TopicBus } from './topic-bus.js';
+import type { TopicStore } from './topic-store.js';
 import { WriteBack, type SettledEntry, type WriteBackStats } from './write-back.js';
 
 export interface ResilientStateOptions {
@@ -66,6 +70,9 @@ class Resilient implements ResilientState {
   /** No fallback: see above. The primary refuses at once while it is degraded, and reports its calls itself. */
   readonly sessions: SessionStore;
   readonly leases: LeaseStore;
+  readonly topics: TopicStore;
+  readonly bus: TopicBus;
+  readonly presence: PresenceStore;
   readonly #primary: SharedState;
   readonly #fallback: SharedState;
   readonly #gate: CallGate;
@@ -87,6 +94,9 @@ class Resilient implements ResilientState {
     primary.onCall = (operation, outcome, tookMs) => this.onCall?.(operation, outcome, tookMs);
     this.sessions = primary.sessions;
     this.leases = primary.leases;
+    this.topics = primary.topics;
+    this.bus = primary.bus;
+    this.presence = primary.presence;
     this.affinity = {
       lookup: (pool, key) => this.#gate.run('affinity.lookup', () => this.#lookup(pool, key)),
       claim: (...args) => this.#gate.run('affinity.claim', () => this.#claim(args)),

@@ -176,11 +176,11 @@ function checkEntry(value: unknown, previous: number | undefined): TailEntry {
   return { n: checked, isBinary: checkBoolean(isBinary, 'entry.isBinary'), data };
 }
 
-function checkId(value: unknown, what: string): string {
+export function checkId(value: unknown, what: string): string {
   return checkStored(checkText(value, what, MAX_ID_BYTES), what);
 }
 
-function checkBoolean(value: unknown, what: string): boolean {
+export function checkBoolean(value: unknown, what: string): boolean {
   if (typeof value !== 'boolean') throw invalid(what, 'true or false', value);
   return value;
 }

@@ -4,19 +4,26 @@
  * One property per concern: a new concern is a new property, never more methods on an old one.
  *
  * Rules that every engine keeps:
- * - Every entry has a time to live. Nothing is written per message.
+ * - Every entry has a time to live. Nothing is written per message of a session; a publish to a topic is one write.
  * - A call is one round trip, and it settles within the engine's command timeout: with a value, or rejected
  *   with a StateError whose `retryable` says whether the same call can succeed later. It never hangs, and it never
  *   throws synchronously.
  * - What comes back is what somebody wrote, not what is true: callers check that the backend still exists.
  */
 import type { LeaseStore } from './lease-store.js';
+import type { PresenceStore } from './presence-store.js';
 import type { SessionStore } from './session-store.js';
+import type { TopicBus } from './topic-bus.js';
+import type { TopicStore } from './topic-store.js';
 
 export interface SharedState {
   readonly affinity: AffinityStore;
   readonly sessions: SessionStore;
   readonly leases: LeaseStore;
+  readonly topics: TopicStore;
+  /** Its subscriptions are no calls: they wait for the engine, and are not reported by `onCall`. */
+  readonly bus: TopicBus;
+  readonly presence: PresenceStore;
   readonly health: StateHealth;
   /**
    * Calls answered, by operation (`affinity.claim`) and outcome, for metrics; called with the time that the answer

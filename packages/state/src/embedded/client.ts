@@ -7,16 +7,26 @@ import { describeValue } from '../arguments.js';
 import { CallGate } from '../call-gate.js';
 import { StateError } from '../errors.js';
 import type { LeaseStore } from '../lease-store.js';
+import type { PresenceStore } from '../presence-store.js';
 import type { SessionStore } from '../session-store.js';
 import { believed } from '../session-values.js';
 import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth } from '../shared-state.js';
+import type { TopicBus } from '../topic-bus.js';
+import type { TopicStore } from '../topic-store.js';
+import { EmbeddedBus } from './bus-client.js';
 import { createAffinityClient, createLeaseClient, createSessionClient, type Ask } from './store-clients.js';
+import { createPresenceClient, createTopicClient } from './topic-clients.js';
 
 /** Sends one call to the supervisor; rejects with an Error when the supervisor refused or is gone. */
 export type StateCall = (method: string, args: readonly unknown[]) => Promise<unknown>;
 
+/** Takes the one who is told each push that the supervisor sends to this worker; called once. */
+export type ListenToPushes = (onPush: (push: unknown) => void) => void;
+
 export interface EmbeddedStateOptions {
   readonly call: StateCall;
+  /** Absent: subscriptions to topics never come live. */
+  readonly listen?: ListenToPushes | undefined;
   /** Milliseconds that a call waits for the supervisor's answer. @default 1000 */
   readonly timeoutMs?: number;
 }
@@ -39,6 +49,10 @@ class EmbeddedState implements SharedState {
   readonly affinity: AffinityStore;
   readonly sessions: SessionStore;
   readonly leases: LeaseStore;
+  readonly topics: TopicStore;
+  readonly bus: TopicBus;
+  readonly presence: PresenceStore;
+  readonly #bus: EmbeddedBus;
   readonly #call: StateCall;
   readonly #timeoutMs: number;
   readonly #gate: CallGate;
@@ -58,6 +72,11 @@ class EmbeddedState implements SharedState {
     this.affinity = createAffinityClient(ask);
     this.sessions = createSessionClient(ask);
     this.leases = createLeaseClient(ask);
+    this.topics = createTopicClient(ask);
+    this.presence = createPresenceClient(ask);
+    this.#bus = new EmbeddedBus({ send: (method, topics) => this.#ask(method, [topics]) });
+    this.bus = this.#bus;
+    options.listen?.((push) => this.#bus.onPush(push));
   }
 
   /** What the last call met: there is no link to watch, and a supervisor that is gone takes its workers along. */
@@ -68,6 +87,7 @@ class EmbeddedState implements SharedState {
 
   async close(): Promise<void> {
     this.#gate.close();
+    this.#bus.close();
   }
 
   async #askAndRead<T>(

@@ -41,6 +41,17 @@ describe('handleCall', () => {
     ['session.remove', ['s', '1']],
     ['lease.renew', [null]],
     ['lease.release', []],
+    ['topic.publish', ['room']],
+    ['topic.publish', [{ topic: 'room', isBinary: true, data: [1], retention: { messages: 1, ageMs: 1 } }]],
+    ['topic.read', [{ topic: 'room', limit: 1, isReverse: false }]],
+    ['topic.positions', ['room']],
+    ['topic.subscribe', [['room']]],
+    ['topic.unsubscribe', [null]],
+    ['presence.join', [{ topic: 'room', member: 'm', owner: 'w' }]],
+    ['presence.leave', [{ topic: 'room', memberId: 'm' }]],
+    ['presence.linger', [{ topic: 'room', memberId: 'm', owner: 'w' }]],
+    ['presence.sweep', ['room', 'w']],
+    ['presence.list', ['room']],
   ])('says what %s expected instead of %j', (method, args) => {
     expect(() => handleCall(store, method, args)).toThrow(/expected .+, got /);
   });

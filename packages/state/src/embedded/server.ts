@@ -16,9 +16,21 @@ import {
   checkResumeRequest,
   checkSessionId,
 } from '../session-arguments.js';
+import {
+  checkDeadOwners,
+  checkNewTopicMessage,
+  checkPresenceJoin,
+  checkPresenceLeave,
+  checkPresenceLimit,
+  checkPresenceLinger,
+  checkReadTopic,
+  checkTopic,
+  checkTopics,
+} from '../topic-arguments.js';
 import type { EmbeddedStore } from './store.js';
+import type { TopicFeed } from './topic-feed.js';
 
-type Handler = (store: EmbeddedStore, args: readonly unknown[]) => unknown;
+type Handler = (store: EmbeddedStore, args: readonly unknown[], feed: TopicFeed | undefined) => unknown;
 
 const AFFINITY_HANDLERS: Readonly<Record<string, Handler>> = {
   'affinity.lookup': ({ affinity }, [pool, key]) => affinity.lookup(checkAffinityKey(pool, key)),
@@ -50,15 +62,40 @@ const LEASE_HANDLERS: Readonly<Record<string, Handler>> = {
   'lease.release': ({ leases }, [id]) => leases.release(checkLeaseId(id)),
 };
 
+const TOPIC_HANDLERS: Readonly<Record<string, Handler>> = {
+  'topic.publish': ({ topics }, [message]) => topics.publish(checkNewTopicMessage(message)),
+  'topic.read': ({ topics }, [request]) => topics.read(checkReadTopic(request)),
+  'topic.positions': ({ topics }, [names]) => topics.positions(checkTopics(names)),
+  'topic.subscribe': ({ topics }, [names], feed) => topics.subscribe(checkTopics(names), checkFeed(feed)),
+  'topic.unsubscribe': ({ topics }, [names], feed) => topics.unsubscribe(checkTopics(names), checkFeed(feed)),
+};
+
+const PRESENCE_HANDLERS: Readonly<Record<string, Handler>> = {
+  'presence.join': ({ presence }, [request]) => presence.join(checkPresenceJoin(request)),
+  'presence.leave': ({ presence }, [request]) => presence.leave(checkPresenceLeave(request)),
+  'presence.linger': ({ presence }, [request]) => presence.linger(checkPresenceLinger(request)),
+  'presence.sweep': ({ presence }, [topic, owners]) => presence.sweep(checkTopic(topic), checkDeadOwners(owners)),
+  'presence.list': ({ presence }, [topic, limit]) => presence.list(checkTopic(topic), checkPresenceLimit(limit)),
+};
+
 const HANDLERS: ReadonlyMap<string, Handler> = new Map(
-  Object.entries({ ...AFFINITY_HANDLERS, ...SESSION_HANDLERS, ...LEASE_HANDLERS }),
+  Object.entries({
+    ...AFFINITY_HANDLERS,
+    ...SESSION_HANDLERS,
+    ...LEASE_HANDLERS,
+    ...TOPIC_HANDLERS,
+    ...PRESENCE_HANDLERS,
+  }),
 );
 
 /** The methods that `handleCall` takes: the supervisor passes on calls with these names. */
 export const EMBEDDED_METHODS: ReadonlySet<string> = new Set(HANDLERS.keys());
 
-/** Answers one call of a worker, or throws a StateError whose message can be sent back. */
-export function handleCall(store: EmbeddedStore, method: unknown, args: unknown): unknown {
+/**
+ * Answers one call of a worker, or throws a StateError whose message can be sent back.
+ * @param feed what is published goes to; a worker without one cannot subscribe.
+ */
+export function handleCall(store: EmbeddedStore, method: unknown, args: unknown, feed?: TopicFeed): unknown {
   const handler = typeof method === 'string' ? HANDLERS.get(method) : undefined;
   if (handler === undefined) {
     const known = [...EMBEDDED_METHODS].join(', ');
@@ -67,5 +104,13 @@ export function handleCall(store: EmbeddedStore, method: unknown, args: unknown)
   if (!Array.isArray(args)) {
     throw new StateError('STATE_INVALID_ARGUMENT', `arguments: expected an array, got ${describeValue(args)}`);
   }
-  return handler(store, args);
+  return handler(store, args, feed);
+}
+
+function checkFeed(feed: TopicFeed | undefined): TopicFeed {
+  if (feed !== undefined) return feed;
+  throw new StateError(
+    'STATE_UNAVAILABLE',
+    'topics: expected a caller that can be told what is published, got another',
+  );
 }

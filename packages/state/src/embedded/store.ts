@@ -4,7 +4,10 @@
  */
 import { EmbeddedAffinity } from './affinity-store.js';
 import { EmbeddedLeases } from './lease-store.js';
+import { EmbeddedPresence } from './presence-store.js';
 import { EmbeddedSessions } from './session-store.js';
+import { TopicFeed, type TopicFeedOptions } from './topic-feed.js';
+import { EmbeddedTopics } from './topic-store.js';
 
 export interface EmbeddedStoreOptions {
   /** Affinities kept; one more evicts the least recently claimed. About 200 bytes each. @default 1_000_000 */
@@ -13,6 +16,15 @@ export interface EmbeddedStoreOptions {
   readonly maxSessions?: number;
   /** Bytes of parked tails and application state of all sessions together. @default 268_435_456 (256 MiB) */
   readonly maxSessionBytes?: number;
+  /**
+   * Topics known; one more forgets the one that was used longest ago among those without subscribers, and is refused
+   * where all have some. About 500 bytes each. @default 100_000
+   */
+  readonly maxTopics?: number;
+  /** Bytes of kept messages of all topics together, 128 for each counted in. @default 268_435_456 (256 MiB) */
+  readonly maxTopicBytes?: number;
+  /** Members of all topics together; one more is refused. About 400 bytes each, and their info. @default 500_000 */
+  readonly maxMembers?: number;
 }
 
 export interface EmbeddedStoreStats {
@@ -26,16 +38,28 @@ export interface EmbeddedStoreStats {
   readonly sessionsEvicted: number;
   /** Of parked tails and application state. */
   readonly sessionBytes: number;
+  readonly topics: number;
+  /** As `evicted`. */
+  readonly topicsEvicted: number;
+  /** Of kept messages. */
+  readonly topicBytes: number;
+  /** Of topics. */
+  readonly members: number;
 }
 
 const DEFAULT_MAX_ENTRIES = 1_000_000;
 const DEFAULT_MAX_SESSIONS = 200_000;
 const DEFAULT_MAX_SESSION_BYTES = 256 * 1024 * 1024;
+const DEFAULT_MAX_TOPICS = 100_000;
+const DEFAULT_MAX_TOPIC_BYTES = 256 * 1024 * 1024;
+const DEFAULT_MAX_MEMBERS = 500_000;
 
 export class EmbeddedStore {
   readonly affinity: EmbeddedAffinity;
   readonly sessions: EmbeddedSessions;
   readonly leases: EmbeddedLeases;
+  readonly topics: EmbeddedTopics;
+  readonly presence: EmbeddedPresence;
 
   constructor(options: EmbeddedStoreOptions = {}) {
     this.affinity = new EmbeddedAffinity(options.maxEntries ?? DEFAULT_MAX_ENTRIES);
@@ -44,6 +68,23 @@ export class EmbeddedStore {
       maxBytes: options.maxSessionBytes ?? DEFAULT_MAX_SESSION_BYTES,
     });
     this.leases = new EmbeddedLeases();
+    this.topics = new EmbeddedTopics({
+      maxTopics: options.maxTopics ?? DEFAULT_MAX_TOPICS,
+      maxBytes: options.maxTopicBytes ?? DEFAULT_MAX_TOPIC_BYTES,
+    });
+    this.presence = new EmbeddedPresence({
+      maxMembers: options.maxMembers ?? DEFAULT_MAX_MEMBERS,
+      tell: (topic, event) => this.topics.tellPresence(topic, event),
+    });
+  }
+
+  /** For one worker: what it is to pass on with that worker's calls, and to close when the worker is gone. */
+  openFeed(options: TopicFeedOptions): TopicFeed {
+    return new TopicFeed(options);
+  }
+
+  closeFeed(feed: TopicFeed): void {
+    this.topics.closeFeed(feed);
   }
 
   get stats(): EmbeddedStoreStats {
@@ -53,6 +94,10 @@ export class EmbeddedStore {
       sessions: this.sessions.entries,
       sessionsEvicted: this.sessions.evicted,
       sessionBytes: this.sessions.bytes,
+      topics: this.topics.entries,
+      topicsEvicted: this.topics.evicted,
+      topicBytes: this.topics.bytes,
+      members: this.presence.members,
     };
   }
 
@@ -60,5 +105,7 @@ export class EmbeddedStore {
     this.affinity.close();
     this.sessions.close();
     this.leases.close();
+    this.topics.close();
+    this.presence.close();
   }
 }

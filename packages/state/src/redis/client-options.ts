@@ -23,6 +23,7 @@ const KEEP_ALIVE_MS = 10_000;
 /** Nodes that disagree on a slot send a command to and fro: that soon ends, or the caller should not wait for it. */
 const MAX_REDIRECTIONS = 5;
 
+const MIN_FEED_TIMEOUT_MS = 2000;
 const SENTINEL_REDIAL_MS = 5000;
 
 /** Spelled out, because with exact optional types ioredis' constructor refuses a mapping that may be undefined. */
@@ -40,6 +41,33 @@ export function singleOptions(address: SingleAddress | SentinelAddress, needs: C
     // the caller has gone on without the answer, and a late claim would be about a world that has changed.
     enableOfflineQueue: false,
   };
+}
+
+/** For a connection that only subscribes. */
+export function singleFeedOptions(address: SingleAddress | SentinelAddress, needs: ClientNeeds): SingleOptions {
+  return { ...singleOptions(address, feedNeeds(needs)), autoResubscribe: false };
+}
+
+/** As `singleFeedOptions`, to one node of a Cluster. */
+export function nodeFeedOptions(
+  address: ClusterAddress,
+  node: { readonly host: string; readonly port: number },
+  needs: ClientNeeds,
+): SingleOptions {
+  const { commandTimeoutMs, nextRedialMs } = feedNeeds(needs);
+  return {
+    ...connectionOptions(address, commandTimeoutMs),
+    ...node,
+    lazyConnect: true,
+    retryStrategy: nextRedialMs,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+  };
+}
+
+/** Nobody waits for a subscription as for the answer to a call, and many may be asked for at once. */
+function feedNeeds({ commandTimeoutMs, nextRedialMs }: ClientNeeds): ClientNeeds {
+  return { commandTimeoutMs: Math.max(commandTimeoutMs, MIN_FEED_TIMEOUT_MS), nextRedialMs };
 }
 
 export function clusterOptions(address: ClusterAddress, needs: ClientNeeds): ClusterClientOptions {

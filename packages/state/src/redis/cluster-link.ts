@@ -7,14 +7,14 @@
  * A client of our own over one RedisLink per node was rejected: redirections are the part that ioredis does well.
  */
 import { randomUUID } from 'node:crypto';
-import { Cluster, type Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { StateError } from '../errors.js';
 import type { StateHealth } from '../shared-state.js';
 import type { ClusterAddress } from './address.js';
-import { clusterOptions } from './client-options.js';
+import { clusterOptions, nodeFeedOptions } from './client-options.js';
 import { HealthReport } from './health-report.js';
 import { PROBE_TTL_MS, probeKey } from './keys.js';
-import { PROBE_INTERVAL_MS, type Link, type LinkOptions } from './link.js';
+import { PROBE_INTERVAL_MS, type Feeds, type Link, type LinkOptions } from './link.js';
 import {
   healthOf,
   INITIAL_LINK_STATE,
@@ -54,6 +54,8 @@ interface Owners {
 
 export class ClusterLink implements Link {
   readonly who: string;
+  readonly publishCommand = 'SPUBLISH';
+  readonly feeds: Feeds;
   readonly #options: LinkOptions<ClusterAddress>;
   readonly #cluster: Cluster & ScriptCommands;
   readonly #report: HealthReport;
@@ -74,6 +76,7 @@ export class ClusterLink implements Link {
     this.#report = new HealthReport({ ...options, label: address.label });
     const needs = { commandTimeoutMs, nextRedialMs: () => this.#nextRedialMs() };
     this.#cluster = new Cluster([...address.seeds], clusterOptions(address, needs)) as Cluster & ScriptCommands;
+    this.feeds = this.#makeFeeds();
     this.#listen();
     this.#timer = setInterval(() => this.#onTimer(), PROBE_INTERVAL_MS).unref();
     // Failures arrive as events too, and are handled there.
@@ -104,6 +107,21 @@ export class ClusterLink implements Link {
     this.#cluster.disconnect();
   }
 
+  #makeFeeds(): Feeds {
+    const { address, commandTimeoutMs } = this.#options;
+    return {
+      feedOf: (key) => this.#ownerOf(slotOf(key)),
+      open: (feed, nextRedialMs) =>
+        new Redis(nodeFeedOptions(address, hostAndPortOf(feed), { commandTimeoutMs, nextRedialMs })),
+      refresh: () => this.#refresh(),
+      onChange: undefined,
+    };
+  }
+
+  #refresh(): void {
+    if (!this.#isClosed && this.#cluster.status === 'ready') this.#cluster.refreshSlotsCache();
+  }
+
   #listen(): void {
     this.#cluster.on('refresh', () => this.#look());
     this.#cluster.on('ready', () => this.#look());
@@ -130,7 +148,7 @@ export class ClusterLink implements Link {
 
   #onTimer(): void {
     this.#ticks += 1;
-    if (this.#ticks % REFRESH_EVERY_TICKS === 0 && this.#cluster.status === 'ready') this.#cluster.refreshSlotsCache();
+    if (this.#ticks % REFRESH_EVERY_TICKS === 0) this.#refresh();
     this.#look();
   }
 
@@ -141,6 +159,7 @@ export class ClusterLink implements Link {
     for (const key of this.#nodes.keys()) if (!this.#owners.nodes.has(key)) this.#nodes.delete(key);
     for (const key of this.#owners.nodes) void this.#probe(key);
     this.#update();
+    this.feeds.onChange?.();
   }
 
   async #probe(key: string): Promise<void> {
@@ -268,4 +287,9 @@ function ownersOf(slots: readonly (readonly string[] | undefined)[]): Owners {
 /** As ioredis names a node. */
 function keyOf({ options }: Redis): string {
   return `${options.host}:${options.port}`;
+}
+
+function hostAndPortOf(key: string): { host: string; port: number } {
+  const colon = key.lastIndexOf(':');
+  return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
 }

@@ -1,24 +1,30 @@
 /**
  * The Redis engine: what many machines share, kept in one server or a Cluster of them. Each call is one command on the
  * worker's one connection to the node that has its key; when that is not usable the call fails at once rather than wait in
- * a queue for a server that may be gone.
+ * a queue for a server that may be gone. What is published to topics comes over connections of their own (bus.ts).
  * Start never waits for Redis: until it is reached, calls fail with STATE_UNAVAILABLE and the health says why.
  */
 import { CallGate } from '../call-gate.js';
 import { StateError } from '../errors.js';
 import type { LeaseStore } from '../lease-store.js';
+import type { PresenceStore } from '../presence-store.js';
 import type { SessionStore } from '../session-store.js';
 import type { AffinityStore, OnCall, OnHealthChange, SharedState, StateHealth, StateLog } from '../shared-state.js';
+import type { TopicBus } from '../topic-bus.js';
+import type { TopicStore } from '../topic-store.js';
 import type { ConnectionFor, RedisAccess } from './access.js';
 import { parseRedisUrl, type RedisAddress } from './address.js';
 import { createRedisAffinity } from './affinity.js';
 import { ClusterLink } from './cluster-link.js';
+import { RedisBus } from './bus.js';
 import { checkPrefix } from './keys.js';
 import { createRedisLeases } from './leases.js';
 import { RedisLink, type Link, type LinkOptions } from './link.js';
-import { classifyRedisError, toStateError } from './reply-error.js';
+import { classifyRedisError, isOfServer, toStateError } from './reply-error.js';
 import type { RedisConnection } from './scripts.js';
+import { createRedisPresence } from './presence.js';
 import { createRedisSessions } from './sessions.js';
+import { createRedisTopics, type TopicAccess } from './topics.js';
 
 export interface RedisStateOptions {
   /** `redis://`, `redis+sentinel://` or `redis+cluster://`, `rediss` for TLS: see address.ts. */
@@ -45,6 +51,9 @@ class RedisState implements SharedState {
   readonly affinity: AffinityStore;
   readonly sessions: SessionStore;
   readonly leases: LeaseStore;
+  readonly topics: TopicStore;
+  readonly presence: PresenceStore;
+  readonly #bus: RedisBus;
   readonly #timeoutMs: number;
   readonly #link: Link;
   readonly #gate: CallGate;
@@ -72,6 +81,19 @@ class RedisState implements SharedState {
     this.affinity = createRedisAffinity(access);
     this.sessions = createRedisSessions(access);
     this.leases = createRedisLeases(access);
+    const topicAccess: TopicAccess = {
+      prefix,
+      run: (operation, call) => this.#gate.run(operation, () => this.#run(call, isOfServer)),
+      publishCommand: this.#link.publishCommand,
+      onFailure: (error, at) => this.#onFailure(error, at),
+    };
+    this.topics = createRedisTopics(topicAccess);
+    this.presence = createRedisPresence(topicAccess);
+    this.#bus = new RedisBus({ prefix, link: this.#link, random: options.random ?? Math.random, log: options.log });
+  }
+
+  get bus(): TopicBus {
+    return this.#bus;
   }
 
   get health(): StateHealth {
@@ -81,10 +103,15 @@ class RedisState implements SharedState {
   async close(): Promise<void> {
     if (this.#gate.isClosed) return;
     this.#gate.close();
+    this.#bus.close();
     this.#link.close();
   }
 
-  async #run<T>(call: (connectionFor: ConnectionFor) => Promise<T>): Promise<T> {
+  /** `isNews`: whether the link is to be told of an error. */
+  async #run<T>(
+    call: (connectionFor: ConnectionFor) => Promise<T>,
+    isNews: (error: unknown) => boolean = () => true,
+  ): Promise<T> {
     let key: string | undefined;
     const connectionFor = (wanted: string): RedisConnection => {
       key = wanted;
@@ -94,9 +121,15 @@ class RedisState implements SharedState {
       return await call(connectionFor);
     } catch (error) {
       // What is a StateError was found out here, not by Redis.
-      if (!(error instanceof StateError)) this.#link.onCommandError(error, key);
+      if (!(error instanceof StateError) && isNews(error)) this.#link.onCommandError(error, key);
       throw error;
     }
+  }
+
+  #onFailure(error: unknown, { operation, key }: { operation: string; key: string }): StateError {
+    if (error instanceof StateError) return error;
+    if (isOfServer(error)) this.#link.onCommandError(error, key);
+    return this.#toStateError(error, operation);
   }
 
   #toStateError(error: unknown, operation: string): StateError {

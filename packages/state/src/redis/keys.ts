@@ -1,5 +1,5 @@
 /**
- * Every key that Holdfast writes to Redis. Nothing else in the package spells a key.
+ * Every key that Holdfast writes to Redis. Nothing but this and topic-keys.ts spells a key.
  *
  * | key                               | type   | holds                        | time to live                          |
  * | --------------------------------- | ------ | ---------------------------- | ------------------------------------- |
@@ -7,7 +7,15 @@
  * | `<prefix>session:{<id>}`          | hash   | the session's record         | the claim's `ttlMs`; parked: `windowMs` |
  * | `<prefix>session:{<id>}:tail`     | stream | the parked messages, by n    | `windowMs`; 60 s or more at a claim   |
  * | `<prefix>leases:{leases}`         | hash   | all leases, by id            | the longest lease                     |
+ * | `<prefix>topic:{<tag>}:<topic>`   | hash   | epoch and last offset        | twice the retention, at least an hour |
+ * | … `:log`                          | stream | kept messages, by offset     | the retention, per publish            |
+ * | … `:once:<idempotency key>`       | string | where the first one is       | 5 min                                 |
+ * | … `:members`                      | hash   | who is on the topic          | a day, per join or leave              |
+ * | … `:lingering`                    | zset   | members without a connection | as `:members`                         |
+ * | … `:owners`                       | hash   | how many members each has    | as `:members`                         |
  * | `<prefix>probe:{<connection>}`    | string | `1`: the server takes writes | 10 s                                  |
+ *
+ * Channels: `<prefix>topic:{<tag>}:<topic>:live` and `<prefix>topic-probe:{<tag>}:<connection>`.
  *
  * What stands in braces is the hash tag: on a Cluster all keys of one thing live in one slot. The parts come from
  * clients, so `%`, `:`, braces and what has no UTF-8 form are escaped: two different pairs never make the same key, and
@@ -57,7 +65,7 @@ export function checkPrefix(prefix: unknown): string {
 const NEEDS_ESCAPE = /[%:{}]|\p{Surrogate}/gu;
 
 /** `%3A` for a character, `%uD800` for a lone surrogate: as `%` itself is escaped, the two cannot be confused. */
-function escapePart(part: string): string {
+export function escapePart(part: string): string {
   return part.replace(NEEDS_ESCAPE, (character) => {
     const hex = character.charCodeAt(0).toString(16).toUpperCase();
     return hex.length > 2 ? `%u${hex}` : `%${hex.padStart(2, '0')}`;

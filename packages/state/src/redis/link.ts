@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import { StateError } from '../errors.js';
 import type { StateHealth, StateLog } from '../shared-state.js';
 import type { RedisAddress, SentinelAddress, SingleAddress } from './address.js';
-import { singleOptions } from './client-options.js';
+import { singleFeedOptions, singleOptions } from './client-options.js';
 import { HealthReport } from './health-report.js';
 import { PROBE_TTL_MS, probeKey } from './keys.js';
 import {
@@ -33,7 +33,22 @@ export interface Link {
   connectionFor(key: string): RedisConnection;
   /** A command for this key failed: its error may tell something about the link. */
   onCommandError(error: unknown, key: string | undefined): void;
+  /** On a Cluster what is published goes to the node of its channel only. */
+  readonly publishCommand: 'PUBLISH' | 'SPUBLISH';
+  readonly feeds: Feeds;
   close(): void;
+}
+
+/** Where subscribers listen. */
+export interface Feeds {
+  /** For what has this key: a name, another one when one has to listen elsewhere; undefined when nobody knows. */
+  feedOf(key: string): string | undefined;
+  /** A connection for a subscriber, not dialled yet. */
+  open(feed: string, nextRedialMs: () => number): Redis;
+  /** Something hints at another place for some: to be looked for now. */
+  refresh(): void;
+  /** Called when `feedOf` may answer otherwise. */
+  onChange: (() => void) | undefined;
 }
 
 export interface LinkOptions<Address extends RedisAddress> {
@@ -52,6 +67,8 @@ const NO_SENTINEL_HELPED = 'All sentinels are unreachable';
 
 export class RedisLink implements Link {
   readonly who: string;
+  readonly publishCommand = 'PUBLISH';
+  readonly feeds: Feeds;
   readonly #options: LinkOptions<SingleAddress | SentinelAddress>;
   readonly #redis: Redis & ScriptCommands;
   readonly #report: HealthReport;
@@ -61,6 +78,7 @@ export class RedisLink implements Link {
   #probeTimer: NodeJS.Timeout | undefined;
   #redialTimer: NodeJS.Timeout | undefined;
   #redials = 0;
+  #switches = 0;
   /** What the last sentinel that was asked had to say: ioredis only adds up that none of them helped. */
   #sentinelError: Error | undefined;
 
@@ -72,6 +90,7 @@ export class RedisLink implements Link {
     this.#probeKey = probeKey(prefix, randomUUID());
     const needs = { commandTimeoutMs, nextRedialMs: () => this.#nextRedialMs() };
     this.#redis = new Redis(singleOptions(address, needs)) as Redis & ScriptCommands;
+    this.feeds = this.#makeFeeds();
     this.#listen();
     this.#dial();
     if (address.kind === 'sentinel') {
@@ -100,6 +119,16 @@ export class RedisLink implements Link {
     clearTimeout(this.#redialTimer);
     this.#watch?.close();
     this.#redis.disconnect();
+  }
+
+  #makeFeeds(): Feeds {
+    const { address, commandTimeoutMs } = this.#options;
+    return {
+      feedOf: () => (this.#switches === 0 ? address.label : `${address.label}, after ${this.#switches} failovers`),
+      open: (_feed, nextRedialMs) => new Redis(singleFeedOptions(address, { commandTimeoutMs, nextRedialMs })),
+      refresh: () => undefined,
+      onChange: undefined,
+    };
   }
 
   #canSend(): boolean {
@@ -140,6 +169,8 @@ export class RedisLink implements Link {
 
   /** Also where the connection leads to the new master already: that costs one redial, and is certain. */
   #onSwitched(): void {
+    this.#switches += 1;
+    this.feeds.onChange?.();
     if (this.#canSend()) this.#redis.disconnect(true);
   }
 

@@ -23,6 +23,17 @@ export function classifyRedisError(error: unknown): RedisFailure {
   return { kind: 'connection', message: message.slice(0, MAX_REPLY_LENGTH) };
 }
 
+/**
+ * For commands that need more than the link's probe has shown to be there (INFO, channels, several keys of a slot that moves):
+ * what only they are refused is no news of the link, which others need. Older servers put the word into a sentence.
+ */
+export function isOfServer(error: unknown): boolean {
+  const failure = classifyRedisError(error);
+  return failure.kind !== 'reply' || OF_SERVER.test(failure.reply);
+}
+
+const OF_SERVER = /\b(?:LOADING|READONLY|BUSY|MASTERDOWN|NOAUTH|OOM|MISCONF|NOREPLICAS|CLUSTERDOWN)\b/;
+
 /** Why no connection came about, for people. */
 export function reasonOfFailedDial(error: Error): string {
   const failure = classifyRedisError(error);
