@@ -146,6 +146,15 @@ const MUTANTS: Readonly<Record<string, () => void>> = {
     distrustTokens();
     patch(Exchange.prototype, 'knows', () => () => true);
   },
+  'the silence of an open about messages whose answers wait': () =>
+    patch(
+      Exchange.prototype,
+      'acknowledgeOnOpen',
+      () =>
+        function atOnce(this: Exchange) {
+          return this.acknowledgeable;
+        },
+    ),
   'the tail of a session that is handed over': () => patchGetter(Exchange.prototype, 'tail', []),
 };
 
@@ -154,6 +163,7 @@ const NEEDED_IN: Readonly<Record<string, StoryName>> = {
   'the check of backends for pauses of their own': 'backendWakes',
   'the standstill of a client while it moves': 'moveMeetsCrash',
   'the word of a token that is younger than the record': 'recordIsBehind',
+  'the silence of an open about messages whose answers wait': 'heirDies',
 };
 
 describe('the simulation', () => {

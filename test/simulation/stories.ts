@@ -22,6 +22,13 @@ const moveMeetsCrash: Story = (random) => [
   },
 ];
 
+/** A session is handed over, and its new backend dies before the client, whose network stands still, has said how far it got. */
+const heirDies: Story = (random) => [
+  { atMs: 0, kind: 'stallClient', client: 0, forMs: random.between(800, 3000) },
+  { atMs: random.between(20, 200), kind: 'drainBackend', backend: 'serving', forMs: random.between(20, 500) },
+  { atMs: random.between(400, 2500), kind: 'killBackend', backend: 'serving', forMs: random.between(100, 3000) },
+];
+
 /** The client gives up on a worker whose open is still on its way, and resumes at another one. */
 const openIsOvertaken: Story = (random) => [
   { atMs: 0, kind: 'stallTrunk', ...SERVING, forMs: random.between(1500, 5000) },
@@ -91,6 +98,7 @@ const recordIsBehind: Story = (random) => {
 
 const STORIES = {
   moveMeetsCrash,
+  heirDies,
   openIsOvertaken,
   workerWakes,
   backendWakes,

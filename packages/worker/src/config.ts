@@ -15,6 +15,8 @@ export interface WorkerConfig {
   readonly routes: readonly RouteConfig[];
   /** By pool name; every `RouteConfig.pool` is a key here. */
   readonly pools: Readonly<Record<string, PoolConfig>>;
+  /** In order: the first match wins; a topic that none matches has DEFAULT_TOPIC_RULE. */
+  readonly topics: readonly TopicRule[];
   readonly state: StateConfig;
   readonly logs: LogConfig;
   /** How long a stopping worker waits for its connections to end before it cuts them. */
@@ -228,3 +230,30 @@ export interface PoolTimeouts {
   /** From a sent HTTP request to the head of its response. */
   readonly responseMs: number;
 }
+
+/** What holds for the topics that it matches, of all routes and pools: topics are one namespace of the whole fleet. */
+export interface TopicRule {
+  /** A topic's name, or a prefix of it followed by `*`. */
+  readonly match: string;
+  /** What can be caught up on and asked for again; `messages` 0: nothing is kept, and whoever misses something has missed it. */
+  readonly history: TopicHistory;
+  /** Sessions on the topic are its members, whom others are told of. */
+  readonly presence: boolean;
+  /** Of one client, with one second's worth of burst; more is refused. 0: no limit. */
+  readonly publishesPerSecond: number;
+  /** Of one message, whoever publishes it; a larger one is refused. */
+  readonly messageBytes: number;
+}
+
+export interface TopicHistory {
+  readonly messages: number;
+  readonly ageMs: number;
+}
+
+export const DEFAULT_TOPIC_RULE: TopicRule = Object.freeze({
+  match: '*',
+  history: Object.freeze({ messages: 256, ageMs: 300_000 }),
+  presence: false,
+  publishesPerSecond: 10,
+  messageBytes: 65_536,
+});

@@ -44,6 +44,8 @@ async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<vo
       return worker?.sendMetrics(message.id);
     case 'askSessions':
       return worker?.answerAboutSessions(message);
+    case 'askTopics':
+      return void worker?.answerAboutTopics(message);
     case 'drain':
       return stop(message.deadlineMs);
   }

@@ -67,6 +67,9 @@ export class Worker {
     this.#pools.update(config.pools, start.pools);
     this.#state = createSharedState(config.state, {
       call: (method, args) => deps.channel.call(method, args),
+      listen: (onPush) => {
+        deps.channel.onPush = onPush;
+      },
       log: deps.log,
     });
     const signer = createCookieSigner(config.secrets);
@@ -79,6 +82,7 @@ export class Worker {
       isStateOk: () => this.#state.health.status === 'ok',
       underflows: () => this.#pools.underflows,
       sessions: () => this.#sessions,
+      topics: () => this.#sessions.topics,
     });
     this.#state.onCall = this.#metrics.onStateCall;
     this.#sessions = this.#createSessions();
@@ -120,7 +124,9 @@ export class Worker {
   sayPong(id: number): void {
     const { status, detail } = this.#state.health;
     const eventLoopLagMs = this.#metrics.eventLoopLagMs();
-    this.#deps.channel.send({ type: 'pong', id, eventLoopLagMs, stateHealth: { status, detail } });
+    const { size, subscriptions } = this.#sessions.topics;
+    const topics = size > 0 ? { topics: { topics: size, subscriptions } } : {};
+    this.#deps.channel.send({ type: 'pong', id, eventLoopLagMs, stateHealth: { status, detail }, ...topics });
   }
 
   async sendMetrics(id: number): Promise<void> {
@@ -129,6 +135,15 @@ export class Worker {
 
   answerAboutSessions({ id, question }: ToWorkerOf<'askSessions'>): void {
     this.#deps.channel.send({ type: 'sessions', id, ...answerAboutSessions(this.#sessions, question) });
+  }
+
+  async answerAboutTopics({ id, question }: ToWorkerOf<'askTopics'>): Promise<void> {
+    this.#deps.channel.send({ type: 'topics', id, answer: await this.#sessions.topics.answer(question) });
+  }
+
+  /** For topics: to all clients that listen on the channel, whichever address they came to. */
+  publish(channel: string, frame: Uint8Array | string, isBinary: boolean): void {
+    for (const listener of this.#listeners) listener.publish(channel, frame, isBinary);
   }
 
   /** Stops taking connections, ends the open ones, and lets go of everything. */
@@ -141,6 +156,7 @@ export class Worker {
     ]);
     clearInterval(this.#reportTimer);
     this.#keepAlive.stop();
+    await this.#sessions.topics.told();
     this.#sessions.close();
     for (const listener of this.#listeners) listener.close();
     await this.#upstreams.close();
@@ -178,6 +194,7 @@ export class Worker {
       state: this.#state,
       dial: dialWebSocket,
       traffic: this.#traffic,
+      broadcast: this,
       balancer,
       log,
       random,
@@ -185,13 +202,14 @@ export class Worker {
     };
     const sessions = new Sessions(given, this.#sessionSettings());
     sessions.stats.rehomeTimes = this.#metrics.rehomeTimes;
+    sessions.topics.stats.observeLag = this.#metrics.observeTopicLag;
     return sessions;
   }
 
   #sessionSettings(): SessionSettings {
-    const { routes, secrets } = this.#config;
+    const { routes, secrets, topics } = this.#config;
     const maxMessageBytes = Math.max(1, ...routes.map(({ limits }) => limits.messageBytes));
-    return { pools: this.#pools.all, secrets, maxMessageBytes };
+    return { pools: this.#pools.all, secrets, maxMessageBytes, topics };
   }
 
   #setBounds(): void {

@@ -41,6 +41,11 @@ export class SimClientConnection implements ClientConnection {
     writes();
   }
 
+  /** Nothing is published to topics here. */
+  listen(): void {}
+
+  unlisten(): void {}
+
   end(code: number, reason: string): void {
     if (this.#end.isClosed) return;
     this.#end.close(code, reason);

@@ -85,11 +85,12 @@ export class WorkerActor {
         // A machine of its own: clients are sent to the others.
         balancer: this.name,
         traffic: new Traffic(),
+        broadcast: { publish: () => undefined },
         log: { ...SILENT, error } as unknown as SessionLog,
         random: random.next,
         randomBytes: (count) => random.bytes(count),
       },
-      { pools: [pools.get(POOL)!], secrets: [SECRET], maxMessageBytes: 1024 * 1024 },
+      { pools: [pools.get(POOL)!], secrets: [SECRET], maxMessageBytes: 1024 * 1024, topics: [] },
     );
   }
 }

@@ -9,8 +9,8 @@ export class OrderedProcess implements AsyncDisposable {
   readonly #waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   #nextId = 1;
 
-  constructor(script: URL) {
-    this.#child = fork(script, {
+  constructor(script: URL, args: readonly string[] = []) {
+    this.#child = fork(script, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // The built packages, not their sources, for which the test runner has conditions of its own.
       execArgv: [],

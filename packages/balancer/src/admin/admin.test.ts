@@ -341,6 +341,7 @@ function control(script: Script): Pick<OpenAdmin, 'changes' | 'drains' | 'asked'
       const isThere = question.what === 'list' || question.sessionId === SESSION.id;
       return Promise.resolve({ count: isThere ? 1 : 0, sessions: isThere ? [SESSION] : [], unanswered: 0 });
     },
+    topics: () => Promise.resolve({ what: 'unavailable', detail: 'no topics in this test' }),
   };
   return { control: admin, changes, drains, asked };
 }

@@ -2,7 +2,7 @@
  * What the admin API needs of the rest: to ask and to be answered. Narrow, so that the routes can be tested on a real
  * socket without a fleet behind them.
  */
-import type { SessionQuestion } from '@holdfast/worker';
+import type { SessionQuestion, TopicAnswer, TopicQuestion } from '@holdfast/worker';
 import type { OverrideResult } from '../pools/directory.js';
 import type { OverrideChange } from '../pools/override.js';
 import type { ReloadResult } from '../supervisor/reload.js';
@@ -16,6 +16,7 @@ export interface AdminControl {
   reload(): Promise<ReloadResult | undefined>;
   drain(why: string): void;
   sessions(question: SessionQuestion): Promise<SessionsFound>;
+  topics(question: TopicQuestion): Promise<TopicAnswer>;
   /** The text for Prometheus. */
   metrics(): Promise<string>;
 }

@@ -15,6 +15,7 @@ import { metricsRoute } from './routes/metrics.js';
 import { probeRoutes } from './routes/probes.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { statusRoute } from './routes/status.js';
+import { topicRoutes } from './routes/topics.js';
 
 export interface AdminServerDeps {
   readonly control: AdminControl;
@@ -31,6 +32,8 @@ export interface AdminServer {
 
 const BODY_LIMIT_BYTES = 65_536;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A topic of 200 bytes, every one of them percent-encoded. */
+const MAX_PARAM_LENGTH = 600;
 
 /** Rejects with a sentence for people when the address cannot be bound. */
 export async function startAdminServer(config: AdminConfig, deps: AdminServerDeps): Promise<AdminServer> {
@@ -51,6 +54,7 @@ function createApp({ token }: AdminConfig, { control, identity, log }: AdminServ
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: true,
     frameworkErrors: (error, _, reply) => void answerError(error, reply, log),
     clientErrorHandler: answerBrokenRequest,
@@ -68,12 +72,13 @@ function createApp({ token }: AdminConfig, { control, identity, log }: AdminServ
   statusRoute(app, control, identity);
   backendRoutes(app, control);
   sessionRoutes(app, control);
+  topicRoutes(app, control);
   actionRoutes(app, control);
   return app;
 }
 
 const KNOWN_ROUTES =
-  'GET /healthz, /readyz, /metrics, /v1/status, /v1/backends, /v1/sessions, GET and DELETE /v1/sessions/:id, PUT /v1/backends/:id, POST /v1/reload, /v1/drain';
+  'GET /healthz, /readyz, /metrics, /v1/status, /v1/backends, /v1/sessions, GET and DELETE /v1/sessions/:id, PUT /v1/backends/:id, POST /v1/publish, GET /v1/topics/:topic/history, GET /v1/topics/:topic/presence, POST /v1/reload, /v1/drain';
 
 /** Whatever a body is called, it is read as JSON: `curl -d` sends a form's content type. An empty one is none. */
 function acceptAnyContentType(app: FastifyInstance): void {
@@ -108,14 +113,14 @@ function answerError(error: FastifyError | AdminError, reply: FastifyReply, log:
     return reply.code(error.status).send(error.body);
   }
   const status = error.statusCode ?? 500;
-  if (status < 500) return reply.code(status).send(refusal(error));
+  if (status < 500) return reply.code(status).send(refusal(error, reply.request));
   log.error({ err: error }, 'admin call failed');
   return reply.code(500).send({ error: { code: 'INTERNAL', message: 'internal error; see the log' } });
 }
 
-function refusal({ message, statusCode }: FastifyError): ErrorBody {
+function refusal({ message, statusCode }: FastifyError, { routeOptions }: FastifyReply['request']): ErrorBody {
   if (statusCode === 413) {
-    const expected = `a body of at most ${BODY_LIMIT_BYTES} bytes`;
+    const expected = `a body of at most ${routeOptions.bodyLimit ?? BODY_LIMIT_BYTES} bytes`;
     return new AdminError({ status: 413, code: 'BODY_TOO_LARGE', expected, got: 'a larger one' }).body;
   }
   return { error: { code: 'BAD_REQUEST', message } };

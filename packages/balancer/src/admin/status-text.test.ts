@@ -55,6 +55,18 @@ chat  b2       down        1     0      -  health check: ECONN?[31mREFUSED
 `);
   });
 
+  it('says how many topics are heard, and by how many', () => {
+    const workers = [
+      { id: 1, topics: { topics: 12, subscriptions: 340 } },
+      { id: 2 },
+      { id: 3, topics: { topics: 1, subscriptions: 5 } },
+    ];
+    expect(renderStatus({ workers })).toContain(
+      '\ntopics: 12 at worker 1 (340 subscriptions), 1 at worker 3 (5 subscriptions)\n',
+    );
+    expect(renderStatus(STATUS)).not.toContain('topics');
+  });
+
   it.each([[undefined], [null], [7], ['text'], [{}], [{ workers: [null], backends: {} }]])(
     'does not fall over %j',
     (status) => {

@@ -32,6 +32,7 @@ export function renderStatus(status: unknown): string {
     headline(fields),
     ...degradedChecks(fields),
     renderTable(WORKER_COLUMNS, listOf(fields['workers'])),
+    ...topicLines(listOf(fields['workers'])),
     renderTable(BACKEND_COLUMNS, listOf(fields['backends'])),
   ].join('\n');
 }
@@ -54,6 +55,17 @@ function degradedChecks(fields: Fields): string[] {
     return status === 'degraded' ? [`! ${name}: ${textOf(detail)}\n`] : [];
   });
   return lines.length === 0 ? [] : [lines.join('')];
+}
+
+/** One line, and only where clients are on topics. The same topic may be heard at several workers, so there is no sum of them. */
+function topicLines(workers: readonly Fields[]): string[] {
+  const heard = workers.filter(({ topics }) => typeof topics === 'object' && topics !== null);
+  if (heard.length === 0) return [];
+  const parts = heard.map(({ id, topics }) => {
+    const { topics: count, subscriptions } = fieldsOf(topics);
+    return `${textOf(count)} at worker ${textOf(id)} (${textOf(subscriptions)} subscriptions)`;
+  });
+  return [`topics: ${parts.join(', ')}\n`];
 }
 
 function fieldsOf(value: unknown): Fields {

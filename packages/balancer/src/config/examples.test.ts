@@ -1,3 +1,4 @@
+import { DEFAULT_TOPIC_RULE } from '@holdfast/worker';
 import { describe, expect, it } from 'vitest';
 import { configOf } from './testing/files.js';
 
@@ -43,6 +44,10 @@ pools:
     slowStart: 30s
     panicThreshold: 0
     retries: 1
+topics:
+  - { match: "room:*", history: { messages: 1000, age: 24h }, presence: true, publishesPerSecond: 0, messageBytes: 1MiB }
+  - { match: ticker, history: false }
+  - { match: "*", presence: "\${PRESENCE:-true}" }
 `;
 
 const env = { HOLDFAST_SECRET: 'a secret of the tests' };
@@ -111,6 +116,17 @@ describe('the documented example', () => {
       panicThreshold: 0,
       retries: 1,
     });
+    expect(config.worker.topics).toEqual([
+      {
+        match: 'room:*',
+        history: { messages: 1000, ageMs: 86_400_000 },
+        presence: true,
+        publishesPerSecond: 0,
+        messageBytes: 1_048_576,
+      },
+      { ...DEFAULT_TOPIC_RULE, match: 'ticker', history: { messages: 0, ageMs: 300_000 } },
+      { ...DEFAULT_TOPIC_RULE, match: '*', presence: true },
+    ]);
   });
 
   it.each(['redis://host:6379', 'rediss://host', 'redis+sentinel://a,b:1/main', 'rediss+cluster://a,b:1'])(

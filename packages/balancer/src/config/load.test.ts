@@ -68,6 +68,7 @@ describe('loadConfig', () => {
             retries: 2,
           },
         },
+        topics: [],
       },
     });
   });

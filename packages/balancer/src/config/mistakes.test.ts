@@ -57,7 +57,7 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
     'a key of a later version',
     { top: 'advertise: wss://lb-1.example.com' },
     [
-      '8:1: advertise: expected one of $schema, listen, admin, workers, state, secret, trustedProxies, drain, logs, routes, pools, got "advertise"',
+      '8:1: advertise: expected one of $schema, listen, admin, workers, state, secret, trustedProxies, drain, logs, routes, pools, topics, got "advertise"',
     ],
   ],
   [

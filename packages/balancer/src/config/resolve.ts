@@ -37,6 +37,7 @@ export function resolveConfig(parsed: ParsedConfig, surroundings: Surroundings):
         auth: resolveAuth(route.auth, jwtKeys.get(index)),
       })),
       pools: namePools(parsed.pools),
+      topics: parsed.topics,
       state: parsed.state,
       logs: parsed.logs,
       drainTimeoutMs: parsed.drainTimeoutMs,

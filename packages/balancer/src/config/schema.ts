@@ -3,12 +3,13 @@
  * JSON Schema for editors is made from it (json-schema.ts), and what parsing gives is already in the worker's
  * terms: milliseconds, bytes, every default in place. Checks that need more than one value are in cross-checks.ts.
  */
-import type { ListenConfig, LogConfig, StateConfig, TlsConfig } from '@holdfast/worker';
+import type { ListenConfig, LogConfig, StateConfig, TlsConfig, TopicRule } from '@holdfast/worker';
 import { z } from 'zod';
 import { type Address, parseAddress, parseCidr, parseHostPattern, parseName, parseRedisUrl } from './formats.js';
 import { choice, duration, flag, integer, list, map, text, textOrNumber } from './schema-parts.js';
 import { type ParsedPool, poolSchema } from './schema-pool.js';
 import { type ParsedRoute, routeSchema } from './schema-route.js';
+import { topicSchema } from './schema-topic.js';
 
 export interface ParsedConfig {
   readonly listen: readonly ListenConfig[];
@@ -21,6 +22,7 @@ export interface ParsedConfig {
   readonly logs: LogConfig;
   readonly routes: readonly ParsedRoute[];
   readonly pools: Readonly<Record<string, ParsedPool>>;
+  readonly topics: readonly TopicRule[];
 }
 
 /** Shorter ones can be guessed offline from one signed cookie. */
@@ -145,6 +147,10 @@ export const configSchema: z.ZodType<ParsedConfig> = map({
   pools: z
     .record(poolName as z.ZodType<string, string>, poolSchema, { error: 'a map of pools by name' })
     .describe('Groups of backends by name.'),
+  topics: z
+    .array(topicSchema, { error: 'a list of rules for topics' })
+    .default([])
+    .describe('In order: the first match wins; a topic that none matches has the defaults of a rule.'),
 }).transform((given) => ({
   listen: given.listen,
   admin: given.admin,
@@ -156,4 +162,5 @@ export const configSchema: z.ZodType<ParsedConfig> = map({
   logs: given.logs,
   routes: given.routes,
   pools: given.pools,
+  topics: given.topics,
 }));

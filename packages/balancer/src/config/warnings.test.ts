@@ -54,6 +54,39 @@ pools:
   });
 });
 
+describe('warnings on topics', () => {
+  it('tells rules that are never reached', async () => {
+    const text = `listen: [ { address: 80 } ]
+secret: 0123456789abcdef
+routes: [ { pool: s } ]
+pools: { s: { kind: session, backends: [ http://a ] } }
+topics:
+  - match: "room:*"
+  - match: room:1
+  - match: "room:2*"
+  - match: "*"
+  - match: lobby
+`;
+    expect(await warningsFor(text)).toEqual([
+      '7:5: topics[1]: never reached: topics[0] matches all of it before',
+      '8:5: topics[2]: never reached: topics[0] matches all of it before',
+      '10:5: topics[4]: never reached: topics[3] matches all of it before',
+    ]);
+  });
+
+  it('tells topics that no client can be on', async () => {
+    const text = `listen: [ { address: 80 } ]
+secret: 0123456789abcdef
+routes: [ { pool: r } ]
+pools: { r: { backends: [ http://a ] } }
+topics: [ { match: lobby } ]
+`;
+    expect(await warningsFor(text)).toEqual([
+      '5:1: topics: no pool has `kind: session`, and no other clients can be on a topic',
+    ]);
+  });
+});
+
 describe('covers', () => {
   it.each([
     ['no conditions, anything', {}, { host: 'a', path: '/x', upgrade: true }, true],

@@ -6,6 +6,7 @@ import type { RouteMatch } from '@holdfast/worker';
 import { formatPath } from './positions.js';
 import type { ParsedConfig } from './schema.js';
 import type { ParsedPool } from './schema-pool.js';
+import { coversTopics } from './topic-match.js';
 import type { Concern } from './types.js';
 
 export function concernsOf(config: ParsedConfig): Concern[] {
@@ -16,6 +17,8 @@ export function concernsOf(config: ParsedConfig): Concern[] {
     ...unusedPools(config),
     ...routesWithoutUpgrade(config),
     ...idleSettings(config),
+    ...shadowedTopicRules(config),
+    ...topicsWithoutSessions(config),
   ];
 }
 
@@ -90,6 +93,22 @@ function idleSettings({ pools }: ParsedConfig): Concern[] {
       { path: ['pools', name, 'health'], text: 'path and expect do nothing here: see `type` (tcp only connects)' },
     ];
   });
+}
+
+function shadowedTopicRules({ topics }: ParsedConfig): Concern[] {
+  return topics.flatMap(({ match }, index) => {
+    const shadow = topics.slice(0, index).findIndex((earlier) => coversTopics(earlier.match, match));
+    if (shadow === -1) return [];
+    return [
+      { path: ['topics', index], text: `never reached: ${formatPath(['topics', shadow])} matches all of it before` },
+    ];
+  });
+}
+
+/** What clients of relay pools say is not read. */
+function topicsWithoutSessions({ topics, pools }: ParsedConfig): Concern[] {
+  if (topics.length === 0 || Object.values(pools).some(({ session }) => session !== undefined)) return [];
+  return [{ path: ['topics'], text: 'no pool has `kind: session`, and no other clients can be on a topic' }];
 }
 
 function hasIdleHealthSettings({ health }: ParsedPool): boolean {

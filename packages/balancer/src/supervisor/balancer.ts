@@ -109,6 +109,7 @@ export class Balancer {
         drain: (why) => supervisor.drain(why),
         metrics: () => this.#metrics.render(),
         sessions: (question) => supervisor.askSessions(question),
+        topics: (question) => supervisor.askTopics(question),
       },
       identity: { version: VERSION, file },
       log,

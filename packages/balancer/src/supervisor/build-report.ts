@@ -47,6 +47,7 @@ function reportWorker(worker: WorkerProcess, { loads, watchdog, switchboard }: R
     isBlocked: watchdog.isBlocked(id),
     connections: loads.totalOf(id),
     eventLoopLagMs: switchboard.pulseOf(id)?.eventLoopLagMs,
+    topics: switchboard.pulseOf(id)?.topics,
     lastExit,
     retryInMs: state.name === 'backoff' ? Math.max(0, Math.round(state.until - now)) : undefined,
   };

@@ -29,6 +29,10 @@ export class Fleet {
     return this.workers.filter(({ state }) => state.name === 'listening');
   }
 
+  find(workerId: number): WorkerProcess | undefined {
+    return this.workers.find(({ id }) => id === workerId);
+  }
+
   start(): void {
     for (const worker of this.workers) worker.start();
   }

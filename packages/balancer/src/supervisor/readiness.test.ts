@@ -12,6 +12,7 @@ const worker: WorkerReport = {
   isBlocked: false,
   connections: 0,
   eventLoopLagMs: 1,
+  topics: undefined,
   lastExit: undefined,
   retryInMs: undefined,
 };

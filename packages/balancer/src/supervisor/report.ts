@@ -2,7 +2,7 @@
  * What the supervisor tells about itself: the shapes behind /v1/status, /readyz and the metrics. Plain data, made anew
  * for each question; nothing here is kept.
  */
-import type { StateConfig, StateHealthReport } from '@holdfast/worker';
+import type { StateConfig, StateHealthReport, TopicLoad } from '@holdfast/worker';
 import type { BackendReport } from '../pools/member.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { ReloadReport } from './reload.js';
@@ -28,6 +28,8 @@ export interface WorkerReport {
   readonly connections: number;
   /** As of its last pong; absent before the first. */
   readonly eventLoopLagMs: number | undefined;
+  /** As of its last pong; absent while no client is on any topic. */
+  readonly topics: TopicLoad | undefined;
   readonly lastExit: string | undefined;
   /** While in backoff. */
   readonly retryInMs: number | undefined;

@@ -1,6 +1,8 @@
 import { EmbeddedStore } from '@holdfast/state';
+import { setImmediate as turn } from 'node:timers/promises';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Reply, Services } from './services.js';
+import { type Push, type Reply, Services } from './services.js';
 import { SlotTable } from './slots.js';
 
 const store = new EmbeddedStore();
@@ -76,14 +78,59 @@ describe('calls', () => {
   });
 });
 
+describe('topics', () => {
+  it('are told to the workers that subscribed, in order, until they unsubscribe or are gone', async () => {
+    const { call, services, pushed } = stage();
+    call(1, 'topic.subscribe', [['room']]);
+    call(2, 'topic.subscribe', [['room', 'other']]);
+    call(3, 'topic.publish', [messageOf('room', 1)]);
+    await turn();
+    expect(pushed.map(([id, { push }]) => [id, push.live, push.messages[5]])).toEqual([
+      [1, ['room'], Uint8Array.of(1)],
+      [2, ['room', 'other'], Uint8Array.of(1)],
+    ]);
+    call(1, 'topic.unsubscribe', [['room']]);
+    services.forget(2);
+    call(3, 'topic.publish', [messageOf('room', 2)]);
+    await turn();
+    expect(pushed).toHaveLength(2);
+  });
+
+  it('are told to a new process of the same worker only once it subscribes itself', async () => {
+    const { call, services, pushed } = stage();
+    call(1, 'topic.subscribe', [['room']]);
+    await turn();
+    services.forget(1);
+    call(1, 'topic.publish', [messageOf('room', 1)]);
+    await turn();
+    expect(pushed).toHaveLength(1);
+    call(1, 'topic.subscribe', [['room']]);
+    call(1, 'topic.publish', [messageOf('room', 2)]);
+    await turn();
+    expect(pushed[1]).toMatchObject([1, { push: { live: ['room'], messages: expect.arrayContaining(['room', 2]) } }]);
+  });
+});
+
+function messageOf(topic: string, byte: number): object {
+  return { topic, isBinary: true, data: Uint8Array.of(byte), retention: { messages: 1, ageMs: 1000 } };
+}
+
 function stage(maxKeys?: number): {
   services: Services;
   slots: SlotTable;
+  /** By worker. */
+  pushed: [number, Push][];
   call: (workerId: number, method: string, args: unknown[]) => Reply;
 } {
   const slots = new SlotTable(maxKeys === undefined ? {} : { maxKeys });
-  const services = new Services({ store, slots });
+  const pushed: [number, Push][] = [];
+  const push = (workerId: number, message: Push, onTaken: () => void): boolean => {
+    pushed.push([workerId, message]);
+    onTaken();
+    return true;
+  };
+  const services = new Services({ store, slots, push, log: pino({ enabled: false }) });
   const call = (workerId: number, method: string, args: unknown[]): Reply =>
     services.answer(workerId, { type: 'call', id: 5, method, args });
-  return { services, slots, call };
+  return { services, slots, pushed, call };
 }

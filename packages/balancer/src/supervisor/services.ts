@@ -1,20 +1,25 @@
 /**
  * What workers may ask of the supervisor, by method name:
- *   affinity.lookup | affinity.claim | affinity.replace   the embedded shared map
+ *   the methods of the embedded engine                    see EMBEDDED_METHODS; what it pushes goes back to who asked
  *   slots.acquire(scope, key, limit) → boolean            one more, unless `key` is at its limit on this machine
  *   slots.release(scope, key) → boolean                   one less; false when this worker held none
  * Every call is answered, a bad one with an error that says what was expected. Nothing that a worker sends throws beyond here.
  */
-import { EMBEDDED_METHODS, type EmbeddedStore, handleCall } from '@holdfast/state';
+import { EMBEDDED_METHODS, type EmbeddedStore, handleCall, type TopicFeed } from '@holdfast/state';
 import type { FromWorker, ToWorker } from '@holdfast/worker';
+import type { Logger } from 'pino';
 import type { SlotRequest, SlotTable } from './slots.js';
 
 export type Call = Extract<FromWorker, { type: 'call' }>;
 export type Reply = Extract<ToWorker, { type: 'reply' }>;
+export type Push = Extract<ToWorker, { type: 'push' }>;
 
 export interface ServicesDeps {
   readonly store: EmbeddedStore;
   readonly slots: SlotTable;
+  /** False when that worker is not there. */
+  readonly push: (workerId: number, push: Push, onTaken: () => void) => boolean;
+  readonly log: Logger;
 }
 
 const MAX_SCOPE_LENGTH = 256;
@@ -24,10 +29,13 @@ const SLOT_METHODS: ReadonlySet<string> = new Set(['slots.acquire', 'slots.relea
 export class Services {
   readonly #store: EmbeddedStore;
   readonly #slots: SlotTable;
+  readonly #deps: ServicesDeps;
+  readonly #feeds = new Map<number, TopicFeed>();
 
-  constructor({ store, slots }: ServicesDeps) {
-    this.#store = store;
-    this.#slots = slots;
+  constructor(deps: ServicesDeps) {
+    this.#store = deps.store;
+    this.#slots = deps.slots;
+    this.#deps = deps;
   }
 
   answer(workerId: number, { id, method, args }: Call): Reply {
@@ -41,14 +49,30 @@ export class Services {
   /** Frees what a worker that is gone held. Its affinities stay: they belong to clients. */
   forget(workerId: number): void {
     this.#slots.releaseAllOf(workerId);
+    const feed = this.#feeds.get(workerId);
+    if (feed === undefined) return;
+    this.#feeds.delete(workerId);
+    this.#store.closeFeed(feed);
   }
 
   #call(workerId: number, method: string, args: readonly unknown[]): unknown {
-    if (EMBEDDED_METHODS.has(method)) return handleCall(this.#store, method, args);
+    if (EMBEDDED_METHODS.has(method)) return handleCall(this.#store, method, args, this.#feedOf(workerId));
     if (method === 'slots.acquire') return this.#acquire(workerId, args);
     if (method === 'slots.release') return this.#slots.release(readRequest(workerId, args));
     const known = [...EMBEDDED_METHODS, ...SLOT_METHODS].join(', ');
     throw new TypeError(`method: expected one of ${known}, got ${JSON.stringify(method.slice(0, 60))}`);
+  }
+
+  #feedOf(workerId: number): TopicFeed {
+    let feed = this.#feeds.get(workerId);
+    if (feed !== undefined) return feed;
+    const { push, log } = this.#deps;
+    feed = this.#store.openFeed({
+      send: (topicPush, onTaken) => push(workerId, { type: 'push', push: topicPush }, onTaken),
+      onBehind: (waitingBytes) => log.warn({ workerId, waitingBytes }, 'worker behind with its topics: it has to read'),
+    });
+    this.#feeds.set(workerId, feed);
+    return feed;
   }
 
   #acquire(workerId: number, args: readonly unknown[]): boolean {

@@ -4,6 +4,7 @@
  */
 import type { FromWorker, SessionQuestion, SessionReport } from '@holdfast/worker';
 import type { Asked } from './metrics-requests.js';
+import { OpenQuestions } from './open-questions.js';
 
 export interface SessionsFound {
   /** Of all that fit, of which `sessions` may be the first few. */
@@ -15,17 +16,11 @@ export interface SessionsFound {
 
 type Answer = Extract<FromWorker, { type: 'sessions' }>;
 
-interface Open {
-  readonly workerId: number;
-  readonly settle: (answer: Answer | undefined) => void;
-}
-
 const ANSWER_WITHIN_MS = 1000;
 const MAX_OPEN = 1000;
 
 export class SessionQuestions {
-  readonly #open = new Map<number, Open>();
-  #lastId = 0;
+  readonly #open = new OpenQuestions<Answer>(MAX_OPEN);
 
   async ask(workers: readonly Asked[], question: SessionQuestion): Promise<SessionsFound> {
     const asked = workers.map(async (worker) => ({ worker: worker.id, answer: await this.#askOne(worker, question) }));
@@ -39,28 +34,16 @@ export class SessionQuestions {
   }
 
   onAnswer(workerId: number, answer: Answer): void {
-    const open = this.#open.get(answer.id);
-    if (open?.workerId === workerId) open.settle(answer);
+    this.#open.onAnswer(workerId, answer.id, answer);
   }
 
   /** A worker that is gone answers nothing. */
   forget(workerId: number): void {
-    for (const open of this.#open.values()) if (open.workerId === workerId) open.settle(undefined);
+    this.#open.forget(workerId);
   }
 
   #askOne(worker: Asked, question: SessionQuestion): Promise<Answer | undefined> {
-    if (this.#open.size >= MAX_OPEN) return Promise.resolve(undefined);
-    this.#lastId += 1;
-    const id = this.#lastId;
-    return new Promise((resolve) => {
-      const settle = (answer: Answer | undefined): void => {
-        clearTimeout(timer);
-        this.#open.delete(id);
-        resolve(answer);
-      };
-      const timer = setTimeout(() => settle(undefined), ANSWER_WITHIN_MS);
-      this.#open.set(id, { workerId: worker.id, settle });
-      if (!worker.send({ type: 'askSessions', id, question })) settle(undefined);
-    });
+    const send = (id: number): boolean => worker.send({ type: 'askSessions', id, question });
+    return this.#open.ask({ workerId: worker.id, withinMs: ANSWER_WITHIN_MS, send });
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { EmbeddedStore } from '@holdfast/state';
-import type { BackendLoads, SessionQuestion, ToWorker } from '@holdfast/worker';
+import type { BackendLoads, SessionQuestion, TopicAnswer, TopicQuestion, ToWorker } from '@holdfast/worker';
 import type { Logger } from 'pino';
 import type { BalancerConfig, LoadResult } from '../config/types.js';
 import { buildReport } from './build-report.js';
@@ -21,6 +21,7 @@ import { Services } from './services.js';
 import { SessionQuestions, type SessionsFound } from './session-questions.js';
 import { SlotTable } from './slots.js';
 import { Switchboard } from './switchboard.js';
+import { TopicQuestions } from './topic-questions.js';
 import { Watchdog, type Watched } from './watchdog.js';
 import type { WorkerProcess } from './worker-process.js';
 
@@ -65,6 +66,7 @@ export class Supervisor {
   readonly #loads: LoadExchange;
   readonly #metrics = new MetricsRequests();
   readonly #sessions = new SessionQuestions();
+  readonly #topics = new TopicQuestions();
   readonly #reloads = new ReloadAcks();
   readonly #watchdog: Watchdog;
   readonly #switchboard: Switchboard;
@@ -156,6 +158,11 @@ export class Supervisor {
     return this.#sessions.ask(this.#serving(), question);
   }
 
+  /** Never rejects. */
+  askTopics(question: TopicQuestion): Promise<TopicAnswer> {
+    return this.#topics.ask(this.#serving(), question);
+  }
+
   #serving(): readonly WorkerProcess[] {
     return this.#fleet.workers.filter(({ state }) => state.name === 'listening' || state.name === 'draining');
   }
@@ -175,10 +182,16 @@ export class Supervisor {
   #createSwitchboard(): Switchboard {
     return new Switchboard({
       loads: this.#loads,
-      services: new Services({ store: this.#store, slots: new SlotTable() }),
+      services: new Services({
+        store: this.#store,
+        slots: new SlotTable(),
+        push: (workerId, push, onTaken) => this.#fleet.find(workerId)?.send(push, onTaken) ?? false,
+        log: this.#log,
+      }),
       watchdog: this.#watchdog,
       metrics: this.#metrics,
       sessions: this.#sessions,
+      topics: this.#topics,
       reloads: this.#reloads,
       recordOutcomes: (outcomes) => this.#options.directory.recordOutcomes(outcomes),
       log: this.#log,

@@ -2,19 +2,22 @@
  * What workers say, and who hears it: loads go to the other workers, outcomes to the directory, pongs to the watchdog,
  * calls to the services, answers to whoever asked. It also forgets in one place everything that a process which is gone had said. Decides nothing.
  */
-import type { BackendOutcome, FromWorker, StateHealthReport } from '@holdfast/worker';
+import type { BackendOutcome, FromWorker, StateHealthReport, TopicLoad } from '@holdfast/worker';
 import type { Logger } from 'pino';
 import type { LoadExchange } from './loads.js';
 import type { MetricsRequests } from './metrics-requests.js';
 import type { ReloadAcks } from './reload-acks.js';
 import type { Services } from './services.js';
 import type { SessionQuestions } from './session-questions.js';
+import type { TopicQuestions } from './topic-questions.js';
 import type { Watchdog } from './watchdog.js';
 import type { WorkerProcess } from './worker-process.js';
 
 export interface Pulse {
   readonly eventLoopLagMs: number;
   readonly stateHealth: StateHealthReport;
+  /** Absent while no client is on any topic. */
+  readonly topics: TopicLoad | undefined;
 }
 
 export interface SwitchboardParts {
@@ -23,6 +26,7 @@ export interface SwitchboardParts {
   readonly watchdog: Watchdog;
   readonly metrics: MetricsRequests;
   readonly sessions: SessionQuestions;
+  readonly topics: TopicQuestions;
   readonly reloads: ReloadAcks;
   readonly recordOutcomes: (outcomes: readonly BackendOutcome[]) => void;
   readonly log: Logger;
@@ -58,30 +62,33 @@ export class Switchboard {
   }
 
   forget(workerId: number): void {
-    const { loads, services, watchdog, metrics, sessions, reloads } = this.#parts;
+    const { loads, services, watchdog, metrics, sessions, topics, reloads } = this.#parts;
     this.#pulses.delete(workerId);
     loads.forget(workerId);
     services.forget(workerId);
     watchdog.forget(workerId);
     metrics.forget(workerId);
     sessions.forget(workerId);
+    topics.forget(workerId);
     reloads.forget(workerId);
   }
 
   #dispatch(worker: WorkerProcess, message: FromWorker): void {
-    const { loads, services, watchdog, metrics, sessions, reloads, recordOutcomes, log } = this.#parts;
+    const { loads, services, watchdog, metrics, sessions, topics, reloads, recordOutcomes, log } = this.#parts;
     switch (message.type) {
       case 'loads':
         return loads.report(worker.id, message.loads);
       case 'outcomes':
         return recordOutcomes(message.outcomes);
       case 'pong':
-        this.#pulses.set(worker.id, { eventLoopLagMs: message.eventLoopLagMs, stateHealth: message.stateHealth });
+        this.#pulses.set(worker.id, pulseFrom(message));
         return watchdog.onPong(worker.id);
       case 'metrics':
         return metrics.onAnswer(worker.id, message.id, message.metrics);
       case 'sessions':
         return sessions.onAnswer(worker.id, message);
+      case 'topics':
+        return topics.onAnswer(worker.id, message.id, message.answer);
       case 'reloaded':
         return reloads.onReloaded(worker.id, message.configVersion);
       case 'drained':
@@ -96,4 +103,8 @@ export class Switchboard {
         return;
     }
   }
+}
+
+function pulseFrom({ eventLoopLagMs, stateHealth, topics }: Extract<FromWorker, { type: 'pong' }>): Pulse {
+  return { eventLoopLagMs, stateHealth, topics };
 }

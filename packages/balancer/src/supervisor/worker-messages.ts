@@ -3,6 +3,7 @@
  * after an upgrade under a running supervisor, and a supervisor that falls over one bad message takes every worker
  * along. Only the shape that the supervisor itself relies on is checked; the arguments of calls are checked by who answers them.
  */
+import { MAX_PRESENCE_LISTED, MAX_READ_MESSAGES } from '@holdfast/state';
 import type { FromWorker } from '@holdfast/worker';
 
 export type ReadMessage =
@@ -24,9 +25,14 @@ const CHECKS: Readonly<Record<FromWorker['type'], Check>> = {
   reloaded: ({ configVersion }) => isCount(configVersion),
   loads: ({ loads }) => isLoads(loads),
   outcomes: ({ outcomes }) => Array.isArray(outcomes) && outcomes.length <= MAX_OUTCOMES && outcomes.every(isOutcome),
-  pong: ({ id, eventLoopLagMs, stateHealth }) => isCount(id) && isNumber(eventLoopLagMs) && isStateHealth(stateHealth),
+  pong: ({ id, eventLoopLagMs, stateHealth, topics }) =>
+    isCount(id) &&
+    isNumber(eventLoopLagMs) &&
+    isStateHealth(stateHealth) &&
+    (topics === undefined || isTopicLoad(topics)),
   metrics: ({ id, metrics }) => isCount(id) && isList(metrics, MAX_METRICS),
   sessions: ({ id, count, sessions }) => isCount(id) && isCount(count) && isList(sessions, MAX_SESSIONS),
+  topics: ({ id, answer }) => isCount(id) && isTopicAnswer(answer),
   drained: ({ closed, cut }) => isCount(closed) && isCount(cut),
   call: ({ id, method, args }) => isCount(id) && typeof method === 'string' && Array.isArray(args),
 };
@@ -73,6 +79,27 @@ function isStateHealth(value: unknown): boolean {
   if (!isFields(value)) return false;
   const { status, detail } = value;
   return (status === 'ok' || status === 'degraded') && (detail === undefined || typeof detail === 'string');
+}
+
+function isTopicLoad(value: unknown): boolean {
+  return isFields(value) && isCount(value['topics']) && isCount(value['subscriptions']);
+}
+
+function isTopicAnswer(value: unknown): boolean {
+  if (!isFields(value)) return false;
+  const { what, epoch, offset, top, messages, members, total, maxBytes, detail } = value;
+  switch (what) {
+    case 'published':
+      return typeof epoch === 'string' && isCount(offset);
+    case 'history':
+      return typeof epoch === 'string' && isCount(top) && isList(messages, MAX_READ_MESSAGES);
+    case 'presence':
+      return isList(members, MAX_PRESENCE_LISTED) && isCount(total);
+    case 'tooLarge':
+      return isCount(maxBytes);
+    default:
+      return what === 'unavailable' && typeof detail === 'string';
+  }
 }
 
 function isList(value: unknown, maxLength: number): boolean {

@@ -98,8 +98,11 @@ export class WorkerProcess {
     }
   }
 
-  /** False when there is nobody to take it. */
-  send(message: ToWorker): boolean {
+  /**
+   * False when there is nobody to take it.
+   * @param onTaken called when the channel has taken the message; never where the process ends before.
+   */
+  send(message: ToWorker, onTaken?: () => void): boolean {
     const child = this.#child;
     if (child?.connected !== true) return false;
     this.#unsent += 1;
@@ -107,6 +110,7 @@ export class WorkerProcess {
       if (child !== this.#child) return;
       this.#unsent -= 1;
       if (error !== null) this.#log.debug({ err: error, type: message.type }, 'message to a worker not sent');
+      onTaken?.();
     });
     return true;
   }

@@ -3,7 +3,9 @@
  * structured clone. The supervisor decides (configuration, who is healthy, who may come in); a worker acts on
  * the last thing it was told, so that it goes on working while the supervisor is busy.
  */
+import type { TopicPush } from '@holdfast/state';
 import type { WorkerConfig } from '../config.js';
+import type { TopicAnswer, TopicQuestion } from './topic-questions.js';
 
 export type ToWorker =
   /** First message to a new worker; `configVersion` counts loads of the file, from 1. */
@@ -30,8 +32,12 @@ export type ToWorker =
   | { readonly type: 'collectMetrics'; readonly id: number }
   /** Answered with `sessions`. */
   | { readonly type: 'askSessions'; readonly id: number; readonly question: SessionQuestion }
+  /** Answered with `topics`. */
+  | { readonly type: 'askTopics'; readonly id: number; readonly question: TopicQuestion }
   /** Stop listening, close WebSockets with 1001, finish requests; answered with `drained`, then exit 0. */
   | { readonly type: 'drain'; readonly deadlineMs: number }
+  /** What the embedded engine tells of topics that this worker subscribed to: everything of one turn of its event loop. */
+  | { readonly type: 'push'; readonly push: TopicPush }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: string };
 
@@ -50,6 +56,8 @@ export type FromWorker =
       readonly id: number;
       readonly eventLoopLagMs: number;
       readonly stateHealth: StateHealthReport;
+      /** Absent while no client of this worker is on any topic. */
+      readonly topics?: TopicLoad;
     }
   /** `metrics` is what prom-client's getMetricsAsJSON() gave. */
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: readonly object[] }
@@ -60,6 +68,7 @@ export type FromWorker =
       readonly count: number;
       readonly sessions: readonly SessionReport[];
     }
+  | { readonly type: 'topics'; readonly id: number; readonly answer: TopicAnswer }
   | { readonly type: 'drained'; readonly closed: number; readonly cut: number }
   /** A call to the supervisor's services; see the `services` of the supervisor for methods. Answered with `reply`. */
   | { readonly type: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] };
@@ -102,6 +111,14 @@ export interface StateHealthReport {
   readonly status: 'ok' | 'degraded';
   /** For people, when degraded: what was expected, what came. */
   readonly detail: string | undefined;
+}
+
+/** Of one worker. */
+export interface TopicLoad {
+  /** That a client of this worker hears. */
+  readonly topics: number;
+  /** One for each client and topic that it hears. */
+  readonly subscriptions: number;
 }
 
 /** What an operator wants to know of the sessions whose clients are connected; `close` ends the one that it answers. */

@@ -25,7 +25,9 @@ const NO_ANSWER = 0;
 const MAX_WAITING_CALLS = 20_000;
 
 export class SupervisorChannel {
-  onMessage: ((message: Exclude<ToWorker, { type: 'reply' }>) => void) | undefined;
+  onMessage: ((message: Exclude<ToWorker, { type: 'reply' | 'push' }>) => void) | undefined;
+  /** Pushes of the embedded engine; those that come before somebody listens are nobody's. */
+  onPush: ((push: unknown) => void) | undefined;
   onDisconnect: (() => void) | undefined;
   readonly #port: IpcPort;
   readonly #waiting = new Map<number, Waiting>();
@@ -74,6 +76,10 @@ export class SupervisorChannel {
   }
 
   #onMessage(message: ToWorker): void {
+    if (message.type === 'push') {
+      this.onPush?.(message.push);
+      return;
+    }
     if (message.type !== 'reply') {
       this.onMessage?.(message);
       return;

@@ -13,6 +13,11 @@ export interface DownstreamHandler {
   /** A ping came; it has been answered already. */
   onPing(data: ArrayBuffer): void;
   onPong(data: ArrayBuffer): void;
+  /**
+   * Something was not taken for it: sent, or published on a channel that it listens to. Subscriptions must not be touched in this
+   * call, nor anything sent. Absent where nothing is listened to: `send` says the same.
+   */
+  onDropped?(): void;
   /** The connection is gone, whoever ended it. Code 1005 or 1006 when no frame told another. Called once. */
   onClose(code: number, reason: string): void;
 }
@@ -55,6 +60,15 @@ export class DownstreamSocket {
   /** What `writes` sends leaves together. */
   cork(writes: () => void): void {
     this.#ws?.cork(writes);
+  }
+
+  /** It is sent what Listener.publish says on this channel from now on; not what was published before in the same turn. */
+  listen(channel: string): void {
+    this.#ws?.subscribe(channel);
+  }
+
+  unlisten(channel: string): void {
+    this.#ws?.unsubscribe(channel);
   }
 
   get bufferedBytes(): number {

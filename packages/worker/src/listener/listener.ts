@@ -67,6 +67,7 @@ export class Listener {
         ws.getUserData().socket.attach(ws);
       },
       message: (ws, data, isBinary) => ws.getUserData().socket.handler.onMessage(data, isBinary),
+      dropped: (ws) => ws.getUserData().socket.handler.onDropped?.(),
       drain: (ws) => ws.getUserData().socket.handler.onWritable(),
       ping: (ws, data) => ws.getUserData().socket.handler.onPing(data),
       pong: (ws, data) => ws.getUserData().socket.handler.onPong(data),
@@ -87,6 +88,14 @@ export class Listener {
         resolve(uws.us_socket_local_port(socket));
       });
     });
+  }
+
+  /**
+   * To all connections that listen on the channel, encoded and copied once. It leaves at the end of this turn of the event loop,
+   * or in front of whatever else a connection is sent in it (topic/native-publish.test.ts).
+   */
+  publish(channel: string, data: Uint8Array | string, isBinary: boolean): void {
+    this.#app.publish(channel, data, isBinary, false);
   }
 
   /** No new connections; open ones stay. */

@@ -6,6 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter as PromCounter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RequestTimes } from './request-times.js';
 import type { RehomeTimes } from '../session/stats.js';
+import { addTopicMetrics, type TopicMetricsSource } from '../topic/topic-metrics.js';
 import { addSessionMetrics, type SessionMetricsSource } from './session-metrics.js';
 import type { Counter, IsMember, Traffic, TrafficCounts } from './traffic.js';
 
@@ -20,11 +21,14 @@ export interface MetricsSources {
   /** Releases without an acquire; not 0 means a fault of ours. */
   readonly underflows: () => number;
   readonly sessions: () => SessionMetricsSource;
+  readonly topics: () => TopicMetricsSource;
 }
 
 export interface WorkerMetrics {
   readonly requestTimes: RequestTimes;
   readonly rehomeTimes: RehomeTimes;
+  /** In seconds. */
+  readonly observeTopicLag: (seconds: number) => void;
   readonly onStateCall: (operation: string, outcome: 'ok' | 'error', tookMs: number) => void;
   /** Longest delay of the event loop since the last call. */
   eventLoopLagMs(): number;
@@ -38,6 +42,7 @@ export function createWorkerMetrics(sources: MetricsSources): WorkerMetrics {
   addTrafficMetrics(registry, worker, sources.traffic);
   addResultMetrics(registry, sources.traffic);
   const rehomeTimes = addSessionMetrics(registry, worker, sources.sessions);
+  const observeTopicLag = addTopicMetrics(registry, worker, sources.topics);
   const loop = addGauges(registry, worker, sources);
   const requests = new Histogram({
     name: 'holdfast_http_request_duration_seconds',
@@ -56,6 +61,7 @@ export function createWorkerMetrics(sources: MetricsSources): WorkerMetrics {
   return {
     requestTimes: { observe: (route, seconds) => requests.observe({ route }, seconds) },
     rehomeTimes,
+    observeTopicLag,
     onStateCall: (operation, outcome, tookMs) => stateCalls.observe({ operation, outcome }, tookMs / 1000),
     eventLoopLagMs: loop,
     collect: () => {

@@ -126,7 +126,17 @@ export type BoundName =
   | 'lifetime'
   | 'refusal_body'
   | 'hellos_per_second'
-  | 'unwritten_sessions';
+  | 'unwritten_sessions'
+  | 'session_topics'
+  | 'worker_topics'
+  | 'topic_asks'
+  | 'topic_publishes'
+  | 'topic_message_bytes'
+  | 'topic_name'
+  | 'topic_buffer'
+  | 'topic_memory'
+  | 'presence_info'
+  | 'presence_untold';
 
 /** A counter by labels, kept apart from any metrics library. */
 export class Counter {

@@ -13,6 +13,9 @@ export interface ClientConnection {
   ping(): void;
   /** What `writes` sends leaves together. */
   cork(writes: () => void): void;
+  /** It is sent what is published on this channel from now on (Broadcast in topic/session-topics.ts). */
+  listen(channel: string): void;
+  unlisten(channel: string): void;
   /** Close frame, then the connection. */
   end(code: number, reason: string): void;
   /** Without a close frame. */

@@ -62,6 +62,24 @@ export class ClientSide {
     return this.#judge(writer.write(this.#connection, bytes, run), nowMs);
   }
 
+  /** A message of a topic, besides those that come by channels. */
+  sendTopicFrame(frame: Uint8Array, isBinary: boolean, nowMs: number): Taken {
+    return this.#judge(this.#connection?.send(frame, isBinary) ?? 'sent', nowMs);
+  }
+
+  cork(writes: () => void): void {
+    if (this.#connection === undefined) writes();
+    else this.#connection.cork(writes);
+  }
+
+  listen(channel: string): void {
+    this.#connection?.listen(channel);
+  }
+
+  unlisten(channel: string): void {
+    this.#connection?.unlisten(channel);
+  }
+
   ping(): void {
     this.#connection?.ping();
   }

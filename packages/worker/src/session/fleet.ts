@@ -12,6 +12,8 @@ export interface FleetOptions {
   /** Of this machine, the same for all its workers. */
   readonly balancer: string;
   readonly sessions: () => number;
+  /** It was renewed, and these are alive. `hasLapsed`: it had been over, and others may have noticed. */
+  readonly onRenewed: (alive: readonly string[], hasLapsed: boolean) => void;
   readonly log: { debug(fields: object, message: string): void };
 }
 
@@ -24,6 +26,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #timer: NodeJS.Timeout;
   #isRenewing = false;
+  #renewedAtMs: number | undefined;
   /** Where clients of this machine can go. */
   hasOthers = false;
   pacingMs = 0;
@@ -53,10 +56,18 @@ export class Fleet {
       const known = workers.filter((it) => it !== undefined);
       this.hasOthers = known.some((it) => it.balancer !== balancer);
       this.pacingMs = pacingWindowMs(balancer, known);
+      this.#onRenewed(alive.map(({ id }) => id));
     } catch (error) {
       log.debug({ err: error }, 'lease not renewed');
     } finally {
       this.#isRenewing = false;
     }
+  }
+
+  #onRenewed(alive: readonly string[]): void {
+    const nowMs = performance.now();
+    const hasLapsed = this.#renewedAtMs !== undefined && nowMs - this.#renewedAtMs >= LEASE_MS;
+    this.#renewedAtMs = nowMs;
+    this.#options.onRenewed(alive, hasLapsed);
   }
 }

@@ -3,7 +3,7 @@ import { CloseCode, MAX_DATA_HEADER_BYTES } from '@holdfast/protocol';
 import type { RouteLimits } from '../config.js';
 import type { BoundName } from '../observe/traffic.js';
 import { MessageRate } from '../relay/rate.js';
-import type { Session } from './session.js';
+import type { Link } from '../trunk/link.js';
 
 export interface Breach {
   readonly bound: BoundName;
@@ -19,7 +19,13 @@ const TOO_MANY: Breach = {
 };
 
 /** Of a session's client: the backend of the moment may take no larger ones. */
-export function largestMessageBytes({ route, link }: Pick<Session, 'route' | 'link'>): number {
+export function largestMessageBytes({
+  route,
+  link,
+}: {
+  readonly route: { readonly limits: RouteLimits };
+  readonly link: Link | undefined;
+}): number {
   const { maxMessageBytes = Infinity } = link?.provenTrunk?.backend ?? {};
   return Math.min(route.limits.messageBytes, maxMessageBytes);
 }

@@ -2,7 +2,8 @@
  * What a session needs of its worker: a clock that costs nothing, and somebody who decides. It keeps one reference to all of
  * it and no closures, which is what keeps a hundred thousand idle ones small.
  */
-import type { Handoff, Hello, TailEntry } from '@holdfast/protocol';
+import type { Handoff, HeldTopic, Hello, TailEntry } from '@holdfast/protocol';
+import type { WorkerTopics } from '../topic/worker-topics.js';
 import type { BoundName, TrafficCounts } from '../observe/traffic.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
@@ -31,7 +32,9 @@ export interface SessionHost<S> {
   readonly writer: RunWriter;
   countsOf(session: S, backend: Backend): TrafficCounts;
   boundHit(bound: BoundName): void;
-  onHello(session: S, hello: Hello): void;
+  readonly topics: Pick<WorkerTopics, 'onClientFrame' | 'onBackendFrame' | 'onDropped' | 'onWritable'>;
+  /** `held`: topics that its client says it hears. */
+  onHello(session: S, hello: Hello, held: readonly HeldTopic[]): void;
   /** Refreshed credentials. */
   onAuth(session: S, auth: string): void;
   onHandedOff(session: S, handedOff: HandedOff): void;

@@ -17,10 +17,8 @@ describe('a client that breaks the protocol', () => {
     ['a hello that is a list', (client: FakeClient) => client.say('h[]')],
     ['an unknown binary kind', (client: FakeClient) => client.sayBinary(new Uint8Array([2, 1, 0]))],
     ['nothing at all', (client: FakeClient) => client.say('')],
-    [
-      'a control frame that is too large',
-      (client: FakeClient) => client.say(`h{"v":1,"auth":"${'x'.repeat(16_384)}"}`),
-    ],
+    ['a control frame that is too large', (client: FakeClient) => client.say(`u{"auth":"${'x'.repeat(16_384)}"}`)],
+    ['a hello that is too large', (client: FakeClient) => client.say(`h{"v":1,"auth":"${'x'.repeat(65_536)}"}`)],
     ['a frame that only workers send', (client: FakeClient) => client.say('w{}')],
   ])('by %s is closed with 4400', async (_, speak) => {
     const here = stage();

@@ -8,9 +8,7 @@ import {
   CloseCode,
   decodeCloseFrame,
   encodeClose,
-  encodeJson,
   encodePing,
-  PONG,
   ProtocolError,
   SessionKind,
   TrunkKind,
@@ -23,12 +21,13 @@ import type { Link } from '../trunk/link.js';
 import type { DataRun, StreamOwner } from '../trunk/stream-owner.js';
 import { BackendSide, readHandedOff, type StreamOpening } from './backend-side.js';
 import type { ClientConnection } from './client-connection.js';
-import { type ClientControl, readClientControl } from './client-control.js';
+import { takeClientFrame } from './client-frames.js';
 import { ClientSide, type Taken } from './client-side.js';
 import { judgeMessage, largestFrameBytes, largestMessageBytes, messageRate } from './message-limits.js';
 import type { OpenResult } from './open-attempt.js';
 import { endByClient, type SessionEnd, type SessionOrigin, type SessionRoute, wireEnd } from './session-end.js';
 import type { SessionHost, SessionStart } from './session-host.js';
+import { SessionOnTopics } from './session-on-topics.js';
 import { Tally } from './tally.js';
 import { isWelcomed, nextSessionState, type SessionEvent, type SessionState } from './state.js';
 
@@ -60,6 +59,8 @@ export class Session implements DownstreamHandler, StreamOwner {
   rehomes = 0;
   /** When it lost its backend, or was asked to leave it. */
   unboundAtMs = 0;
+  /** Once it has to do with topics: see `onTopics`. */
+  topicSession: SessionOnTopics | undefined;
   readonly #host: SessionHost<Session>;
   readonly #rate: MessageRate | undefined;
   #maxFrameBytes: number;
@@ -122,11 +123,16 @@ export class Session implements DownstreamHandler, StreamOwner {
     if (isBinary && kind === SessionKind.Binary) this.#onClientData(bytes, TrunkKind.Binary);
     else if (!isBinary && kind === SessionKind.Text) this.#onClientData(bytes, TrunkKind.Text);
     else if (!isBinary && kind === SessionKind.Ack) this.#onClientAck(bytes);
-    else this.#onClientControl(bytes, isBinary);
+    else takeClientFrame(this, this.#host, { bytes, isBinary });
   }
 
   onWritable(): void {
     if (this.client.drained(this.#host.nowMs)) this.#backendSide.sendCredit(true);
+    if (this.topicSession !== undefined) this.#host.topics.onWritable(this.topicSession, this.client.bufferedBytes);
+  }
+
+  onDropped(): void {
+    if (this.topicSession !== undefined) this.#host.topics.onDropped(this.topicSession);
   }
 
   onPing(): void {
@@ -145,11 +151,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   }
 
   #onClientData(bytes: Uint8Array, kind: number): void {
-    const breach = judgeMessage(bytes.length, this.#maxFrameBytes, this.#rate);
-    if (breach !== undefined) {
-      this.hitBound(breach.bound, breach.code, breach.reason);
-      return;
-    }
+    if (!this.allows(bytes.length)) return;
     this.tally.up(bytes.length);
     if (this.#state === 'live' && !this.#backendSide.isHeldUp) this.#backendSide.send(kind, bytes);
     else this.#withhold(bytes, kind);
@@ -173,40 +175,8 @@ export class Session implements DownstreamHandler, StreamOwner {
     this.hitBound('backend_buffer', CloseCode.TryAgainLater, 'the service cannot keep up');
   }
 
-  #onClientControl(bytes: Uint8Array, isBinary: boolean): void {
-    try {
-      this.#takeControl(readClientControl(bytes, isBinary));
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.close(error.closeCode, error.message);
-    }
-  }
-
-  #takeControl(control: ClientControl): void {
-    if (control.type === 'hello') {
-      this.move('hello');
-      this.#host.onHello(this, control.hello);
-      return;
-    }
-    if (!isWelcomed(this.#state)) throw new ProtocolError(`${control.type}: expected the welcome before it`);
-    switch (control.type) {
-      case 'resync':
-        return this.#onResync(encodeJson(control.counters));
-      case 'ping':
-        return this.send(PONG);
-      case 'pong':
-        return;
-      case 'auth':
-        return this.#host.onAuth(this, control.auth);
-      case 'close': {
-        const { code, reason } = control.close;
-        this.#finish({ code, reason, closedBy: 'client', isFinal: true, detail: undefined });
-        return this.client.end(code, reason);
-      }
-    }
-  }
-
-  #onResync(counters: Uint8Array): void {
+  /** It answers a `rehomed` with what it has and has not. */
+  onResync(counters: Uint8Array): void {
     if (this.#resyncsOwed === 0) throw new ProtocolError('resync: expected one for each rehomed, got one more');
     this.#resyncsOwed -= 1;
     // An answer to the last but one: the backend that it is for is lost already.
@@ -221,7 +191,7 @@ export class Session implements DownstreamHandler, StreamOwner {
     if (this.client.isGone || this.#backendSide.isOpening) return;
     this.tally.down(bytes, run, this.isPlain);
     const host = this.#host;
-    this.#afterSend(this.client.write(host.writer, bytes, run, host.nowMs));
+    this.afterSend(this.client.write(host.writer, bytes, run, host.nowMs));
   }
 
   onStreamFrame(kind: number, payload: Uint8Array): void {
@@ -244,6 +214,11 @@ export class Session implements DownstreamHandler, StreamOwner {
       case TrunkKind.Credit:
         this.#backendSide.onCredit(payload);
         if (this.#state === 'live') this.#backendSide.releaseHeld();
+        return;
+      case TrunkKind.Subscribe:
+      case TrunkKind.Unsubscribe:
+        if (this.#backendSide.isOpening) throw new ProtocolError('topic: expected the answer to open before it');
+        this.#host.topics.onBackendFrame(this.onTopics, kind, payload);
     }
   }
 
@@ -312,9 +287,21 @@ export class Session implements DownstreamHandler, StreamOwner {
     }
   }
 
+  /** It as topics know it. */
+  get onTopics(): SessionOnTopics {
+    return (this.topicSession ??= new SessionOnTopics(this));
+  }
+
+  /** A message of its client may be so large, and come now; else that has cost the connection. */
+  allows(bytes: number): boolean {
+    const breach = judgeMessage(bytes, this.#maxFrameBytes, this.#rate);
+    if (breach !== undefined) this.hitBound(breach.bound, breach.code, breach.reason);
+    return breach === undefined;
+  }
+
   /** A control frame for the client. */
   send(frame: string): void {
-    this.#afterSend(this.client.send(frame, this.#host.nowMs));
+    this.afterSend(this.client.send(frame, this.#host.nowMs));
   }
 
   /** Asks for a sign of life. */
@@ -336,6 +323,12 @@ export class Session implements DownstreamHandler, StreamOwner {
   cut(code: number, detail: string): void {
     this.#finish({ code, reason: '', closedBy: 'edge', isFinal: !this.hasToken, detail });
     this.client.cut();
+  }
+
+  /** Its client ends the session. */
+  leave(code: number, reason: string): void {
+    this.#finish({ code, reason, closedBy: 'client', isFinal: true, detail: undefined });
+    this.client.end(code, reason);
   }
 
   /** @param isFinal the application closed the session; else the connection alone ends. */
@@ -383,7 +376,8 @@ export class Session implements DownstreamHandler, StreamOwner {
     if (!this.isPlain) this.#backendSide.dropHeld();
   }
 
-  #afterSend(taken: Taken): void {
+  /** The client was sent something. */
+  afterSend(taken: Taken): void {
     if (taken === 'fine' || this.isOver) return;
     if (taken === 'overrun') this.endSlow();
     else this.#backendSide.sendCredit(false);

@@ -3,13 +3,17 @@
  * the parts of this folder and passes what happens to the one whose business it is. Knows no sockets: connections and trunks are
  * passed in, so that all of it runs in a simulation.
  */
-import { CloseCode, type Hello, INCARNATION_BYTES, SESSION_ID_BYTES } from '@holdfast/protocol';
+import { CloseCode, type HeldTopic, type Hello, INCARNATION_BYTES, SESSION_ID_BYTES } from '@holdfast/protocol';
 import type { SharedState } from '@holdfast/state';
 import { HelloRate } from '../admission/hello-rate.js';
+import type { TopicRule } from '../config.js';
 import type { DrainReport } from '../drain.js';
 import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
+import type { TopicResult } from '../topic/topic-requests.js';
+import type { Broadcast } from '../topic/broadcast.js';
+import { WorkerTopics } from '../topic/worker-topics.js';
 import type { Link, LinkListener } from '../trunk/link.js';
 import { NONCE_BYTES } from '../trunk/proof.js';
 import type { DialTrunk } from '../trunk/transport.js';
@@ -40,6 +44,7 @@ export interface SessionsOptions {
   readonly state: SharedState;
   readonly dial: DialTrunk;
   readonly traffic: Traffic;
+  readonly broadcast: Broadcast;
   /** Names this machine: the same for all its workers. */
   readonly balancer: string;
   readonly log: SessionLog;
@@ -55,6 +60,7 @@ export interface SessionSettings {
   /** The first signs, all verify; never empty. */
   readonly secrets: readonly string[];
   readonly maxMessageBytes: number;
+  readonly topics: readonly TopicRule[];
 }
 
 const TICK_MS = 500;
@@ -66,6 +72,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   readonly random: () => number;
   readonly stats: SessionStats = new SessionStats();
   readonly trunks: Trunks;
+  readonly topics: WorkerTopics;
   readonly #options: SessionsOptions;
   readonly #all = new Set<Session>();
   /** Those that have an id. Of two connections of one session, the newer. */
@@ -78,6 +85,8 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   readonly #timer: NodeJS.Timeout;
   #writtenBackAtMs = 0;
   readonly #fleet: Fleet;
+  /** Of clients that wait for their welcome. */
+  readonly #held = new WeakMap<Session, readonly HeldTopic[]>();
   readonly #helloRate = new HelloRate(ADMISSION_PER_SECOND, performance.now());
   #drain: SessionDrain | undefined;
 
@@ -107,12 +116,21 @@ export class Sessions implements SessionHost<Session>, LinkListener {
       onSettled: (session) => this.#onSettled(session),
     };
     this.#rehoming = new Rehoming(this.#parts, this.#all);
+    this.topics = new WorkerTopics({
+      state,
+      broadcast: options.broadcast,
+      rules: settings.topics,
+      owner: worker,
+      boundHit: (bound) => this.boundHit(bound),
+      log,
+    });
     this.#parking = new Parking({ store: state.sessions, find: (id) => this.#byId.get(id) });
     this.#fleet = new Fleet({
       leases: state.leases,
       worker,
       balancer: options.balancer,
       sessions: () => this.#all.size,
+      onRenewed: (alive, hasLapsed) => this.topics.onLeases(alive, hasLapsed),
       log,
     });
     this.trunks.update(settings.pools);
@@ -144,6 +162,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   /** For what comes from now on. */
   update(settings: SessionSettings): void {
     this.#greeter.tokens = new TokenSigner(settings.secrets);
+    this.topics.reload(settings.topics);
     this.trunks.update(settings.pools, settings);
   }
 
@@ -183,6 +202,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   close(): void {
     clearInterval(this.#timer);
     this.#fleet.close();
+    this.topics.close();
     this.trunks.close();
   }
 
@@ -196,7 +216,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     this.#options.traffic.boundHit(bound);
   }
 
-  onHello(session: Session, hello: Hello): void {
+  onHello(session: Session, hello: Hello, held: readonly HeldTopic[]): void {
     if (this.#drain !== undefined) {
       session.close(CloseCode.Leaving, 'the balancer stops');
       return;
@@ -207,6 +227,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
       comeBackLater(session, { random: this.random(), reason: 'overloaded', code: CloseCode.Overloaded });
       return;
     }
+    if (held.length > 0) this.#held.set(session, held);
     this.#run(session, beginSession(this.#parts, session, hello));
   }
 
@@ -226,6 +247,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     this.#all.delete(session);
     if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
     this.#rehoming.onEnded(session);
+    if (session.topicSession !== undefined) this.topics.onEnded(session.topicSession, end.isFinal);
     if (end.isFinal && session.generation > 0) this.#records.remove(session);
     session.origin.onEnd(session, end);
     this.#options.traffic.closed(session.route.name, end.code, end.closedBy);
@@ -250,13 +272,27 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   }
 
   onRequest(link: Link, trunk: Trunk, request: TrunkRequest): void {
-    this.#parking.onRequest(link, trunk, request);
+    const { ref, body, tail } = request;
+    if (body.op !== 'publish' && body.op !== 'history' && body.op !== 'presence') {
+      this.#parking.onRequest(link, trunk, request);
+      return;
+    }
+    void this.#answerAboutTopic(trunk, ref, this.topics.onBackendRequest(body, tail));
+  }
+
+  async #answerAboutTopic(trunk: Trunk, ref: number, asked: Promise<TopicResult>): Promise<void> {
+    const result = await asked;
+    trunk.answer(ref, result.ok ? { ok: true, ...result.body } : result);
   }
 
   #onSettled(session: Session): void {
     this.#byId.set(session.id, session);
     this.#rehoming.onSettled(session);
     this.#drain?.tell(session);
+    const held = this.#held.get(session);
+    if (held === undefined) return;
+    this.#held.delete(session);
+    this.topics.onWelcomed(session.onTopics, held);
   }
 
   /** A fault of ours ends one client's connection, not the worker with all the others. */

@@ -5,7 +5,7 @@
 export interface StreamOwner {
   /** `bytes` and `run` are valid during the call only. */
   onData(bytes: Uint8Array, run: DataRun): void;
-  /** opened, close, detach, handoff or credit; `payload` is valid during the call only. May throw a ProtocolError. */
+  /** opened, close, detach, handoff, credit, subscribe or unsubscribe; `payload` is valid during the call only. May throw a ProtocolError. */
   onStreamFrame(kind: number, payload: Uint8Array): void;
   /** The trunk is gone, and the stream with it. */
   onTrunkLost(): void;

@@ -367,6 +367,8 @@ const STREAM_KINDS: ReadonlySet<number> = new Set([
   TrunkKind.Detach,
   TrunkKind.Handoff,
   TrunkKind.Credit,
+  TrunkKind.Subscribe,
+  TrunkKind.Unsubscribe,
 ]);
 
 function expectAtMost(what: string, maxBytes: number, bytes: number): void {

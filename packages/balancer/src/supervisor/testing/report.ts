@@ -21,6 +21,7 @@ export function wellReport(): SupervisorReport {
         isBlocked: false,
         connections: 3,
         eventLoopLagMs: 0.5,
+        topics: undefined,
         lastExit: undefined,
         retryInMs: undefined,
       },

@@ -11,7 +11,7 @@ import type { Directory } from '../directory.js';
 import { forkWorker } from '../fork-worker.js';
 import { type ReadyReport, Supervisor, type SupervisorOptions } from '../supervisor.js';
 
-type Script = 'serve' | 'fail' | 'die' | 'hang' | 'mute' | 'babble' | 'ignore-drain' | 'degraded';
+type Script = 'serve' | 'fail' | 'die' | 'hang' | 'mute' | 'babble' | 'ignore-drain' | 'degraded' | 'hear' | 'shout';
 
 export interface StageOptions extends Partial<SupervisorOptions> {
   readonly workers?: number;
@@ -67,6 +67,7 @@ export function testConfig({ workers = 1, drainTimeoutMs = 1000 }: StageOptions 
     trustedProxies: [],
     routes: [],
     pools: {},
+    topics: [],
     state: { engine: 'embedded' },
     logs: { level: 'debug', access: false },
     drainTimeoutMs,

@@ -11,6 +11,7 @@ export class FakeClient implements ClientConnection {
   isTerminated = false;
   pings = 0;
   corks = 0;
+  readonly channels: Set<string> = new Set();
   bufferedBytes = 0;
   nextResult: SendResult = 'sent';
   session: Session | undefined;
@@ -28,6 +29,14 @@ export class FakeClient implements ClientConnection {
   cork(writes: () => void): void {
     this.corks += 1;
     writes();
+  }
+
+  listen(channel: string): void {
+    this.channels.add(channel);
+  }
+
+  unlisten(channel: string): void {
+    this.channels.delete(channel);
   }
 
   end(code: number, reason: string): void {

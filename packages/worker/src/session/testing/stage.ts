@@ -3,9 +3,16 @@
  * fail. Several stages on one store stand for several workers. Time is the test's (fake timers).
  */
 import { randomBytes } from 'node:crypto';
-import { createEmbeddedState, EmbeddedStore, handleCall, type SharedState } from '@holdfast/state';
+import {
+  createEmbeddedState,
+  EmbeddedStore,
+  handleCall,
+  type SharedState,
+  type TopicFeed,
+  type TopicPush,
+} from '@holdfast/state';
 import { pino } from 'pino';
-import type { AuthConfig, PoolConfig, RouteLimits, SessionPoolConfig } from '../../config.js';
+import type { AuthConfig, PoolConfig, RouteLimits, SessionPoolConfig, TopicRule } from '../../config.js';
 import type { BackendSnapshot, BackendState } from '../../control/messages.js';
 import { Traffic } from '../../observe/traffic.js';
 import type { Pool } from '../../pool/pool.js';
@@ -13,7 +20,7 @@ import { Pools } from '../../pool/pools.js';
 import { ScriptedBackend, type ScriptedBackendOptions } from '../../trunk/testing/scripted-backend.js';
 import type { Identity } from '../authenticate.js';
 import type { SessionEnd, SessionSummary } from '../session-end.js';
-import { Sessions } from '../sessions.js';
+import { type SessionSettings, Sessions } from '../sessions.js';
 import { FakeClient } from './fake-client.js';
 
 export interface StageOptions {
@@ -21,6 +28,7 @@ export interface StageOptions {
   readonly session?: Partial<SessionPoolConfig>;
   readonly pool?: Partial<PoolConfig>;
   readonly store?: EmbeddedStore;
+  readonly topics?: readonly TopicRule[];
   readonly balancer?: string;
   /** Of another stage: the same backends behind another worker. */
   readonly sharedBackends?: ReadonlyMap<string, ScriptedBackend>;
@@ -66,22 +74,34 @@ export class Stage {
   /** Calls whose name this answers true for are refused. */
   isStateDown: (method: string) => boolean = () => false;
   readonly #pools: Pools;
+  readonly #feed: TopicFeed;
+  #onPush: (push: unknown) => void = () => undefined;
   readonly #config: PoolConfig;
+  readonly #topics: readonly TopicRule[];
+  readonly #clients = new Set<FakeClient>();
   readonly #states = new Map<string, BackendState>();
 
   constructor(options: StageOptions = {}) {
     const scripted = Object.entries(options.backends ?? { b1: {}, b2: {} });
     this.backends = options.sharedBackends ?? new Map(scripted.map(([id, it]) => [id, new ScriptedBackend(it)]));
     this.#config = poolConfig(options);
+    this.#topics = options.topics ?? [];
     this.#pools = new Pools({ random: () => 0.5, now: Date.now });
     this.#pools.update({ chat: this.#config }, { chat: this.#snapshot() });
     this.store = options.store ?? new EmbeddedStore();
-    this.state = createEmbeddedState({ call: (method, args) => this.#call(method, args) });
+    this.#feed = this.store.openFeed({ send: (push, onSent) => this.#push(push, onSent) });
+    this.state = createEmbeddedState({
+      call: (method, args) => this.#call(method, args),
+      listen: (onPush) => {
+        this.#onPush = onPush;
+      },
+    });
     this.sessions = new Sessions(
       {
         state: this.state,
         dial: ({ url }) => this.backend(new URL(url).hostname).dial(),
         traffic: this.traffic,
+        broadcast: this,
         balancer: options.balancer ?? 'here',
         log: pino({ level: 'silent' }),
         random: () => 0.5,
@@ -110,8 +130,13 @@ export class Stage {
     this.sessions.update(this.#settings());
   }
 
+  publish(channel: string, frame: Uint8Array | string, isBinary: boolean): void {
+    for (const client of this.#clients) if (client.channels.has(channel)) client.send(frame, isBinary);
+  }
+
   connect({ isPlain = false, limits = {}, auth, identity }: ConnectOptions = {}): FakeClient {
     const client = new FakeClient();
+    this.#clients.add(client);
     const origin = {
       onBackend: () => undefined,
       onEnd: (session: SessionSummary, end: SessionEnd) => void this.ends.push({ session, end }),
@@ -138,11 +163,22 @@ export class Stage {
     this.stateCalls.push(method);
     if (this.isStateDown(method)) return Promise.reject(new Error('the state is down'));
     // Over the border, as with a supervisor.
-    return Promise.resolve(structuredClone(args)).then((copy) => structuredClone(handleCall(this.store, method, copy)));
+    return Promise.resolve(structuredClone(args)).then((copy) =>
+      structuredClone(handleCall(this.store, method, copy, this.#feed)),
+    );
   }
 
-  #settings(): { pools: Iterable<Pool>; secrets: readonly string[]; maxMessageBytes: number } {
-    return { pools: this.#pools.all, secrets: ['secret'], maxMessageBytes: 1024 };
+  #push(push: TopicPush, onSent: () => void): true {
+    const arrived = structuredClone(push);
+    setImmediate(() => {
+      this.#onPush(arrived);
+      onSent();
+    });
+    return true;
+  }
+
+  #settings(): SessionSettings {
+    return { pools: this.#pools.all, secrets: ['secret'], maxMessageBytes: 1024, topics: this.#topics };
   }
 
   #snapshot(): readonly BackendSnapshot[] {

@@ -1,0 +1,162 @@
+/**
+ * What every chaos test of topics has: balancers, a backend that publishes numbered messages without pause, and a crowd that hears
+ * them through a proxy per balancer. The account is the crowd's: what was missed, repeated, or out of order without being told.
+ */
+import { expect } from 'vitest';
+import { Cleanup } from '../support/cleanup.js';
+import { type Holdfast, type HoldfastConfig, startHoldfast } from '../support/holdfast.js';
+import { type SeededRandom, seededRandom } from '../support/random.js';
+import { restartRedis, type RedisServer, startRedis } from '../support/redis.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { planOf, TopicCrowd, type TopicReport } from '../support/topics/topic-crowd.js';
+import { type PublisherReport, TopicPublisher, topsOf } from '../support/topics/topic-publisher.js';
+import { type Engine, topicConfig } from '../support/topics/topic-stage.js';
+
+export interface TopicArenaOptions {
+  readonly engine: Engine;
+  readonly topics: number;
+  readonly perTopic: number;
+  readonly topicsPerClient: number;
+  readonly rules?: readonly object[];
+  readonly pool?: object;
+  /** Of each balancer. @default 2 */
+  readonly workers?: number;
+}
+
+export interface Account {
+  readonly crowd: TopicReport;
+  readonly publisher: PublisherReport;
+  /** From the last publish until every subscriber had it. */
+  readonly settledMs: number;
+}
+
+const IS_WHOLE = process.env['HOLDFAST_CHAOS_STRICT'] === '1';
+
+/** The size of the promise by `npm run test:chaos`, a smaller one elsewhere. */
+export function sized(whole: number, smaller: number): number {
+  return IS_WHOLE ? whole : smaller;
+}
+
+export class TopicArena implements AsyncDisposable {
+  readonly random: SeededRandom;
+  readonly balancers: Holdfast[];
+  readonly proxies: readonly TcpProxy[];
+  readonly publisher: TopicPublisher;
+  readonly crowd: TopicCrowd;
+  redis: RedisServer | undefined;
+  readonly #config: HoldfastConfig;
+  readonly #cleanup: Cleanup;
+
+  private constructor(
+    parts: Pick<TopicArena, 'random' | 'balancers' | 'proxies' | 'publisher' | 'crowd' | 'redis'>,
+    config: HoldfastConfig,
+    cleanup: Cleanup,
+  ) {
+    this.random = parts.random;
+    this.balancers = parts.balancers;
+    this.proxies = parts.proxies;
+    this.publisher = parts.publisher;
+    this.crowd = parts.crowd;
+    this.redis = parts.redis;
+    this.#config = config;
+    this.#cleanup = cleanup;
+  }
+
+  static async open(name: string, options: TopicArenaOptions): Promise<TopicArena> {
+    const cleanup = new Cleanup();
+    try {
+      return await TopicArena.#build(name, options, cleanup);
+    } catch (error) {
+      await cleanup[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #build(name: string, options: TopicArenaOptions, cleanup: Cleanup): Promise<TopicArena> {
+    const { engine, perTopic, topicsPerClient, rules = [], pool = {}, workers = 2 } = options;
+    const random = seededRandom(name);
+    const publisher = cleanup.use(await TopicPublisher.start('p'));
+    const redis = engine === 'redis' ? await startRedis() : undefined;
+    const state = redis?.url ?? 'embedded';
+    const config = topicConfig([publisher.url], { state, workers, pool, topics: rules });
+    const balancers: Holdfast[] = [];
+    const proxies: TcpProxy[] = [];
+    let arena: TopicArena | undefined;
+    cleanup.defer(async () => {
+      await (arena?.redis ?? redis)?.[Symbol.asyncDispose]();
+    });
+    cleanup.defer(async () => {
+      for (const balancer of balancers) await balancer[Symbol.asyncDispose]();
+    });
+    for (let i = 0; i < (engine === 'redis' ? 2 : 1); i += 1) {
+      const balancer = await startHoldfast(config);
+      balancers.push(balancer);
+      proxies.push(cleanup.use(await startTcpProxy(balancer.port)));
+    }
+    const names = Array.from({ length: options.topics }, (_, i) => `t:${i}`);
+    const urls = proxies.map(({ port }) => `ws://127.0.0.1:${port}/`);
+    const crowd = cleanup.use(await TopicCrowd.open({ urls, plan: planOf(names, perTopic, topicsPerClient) }));
+    await publisher.topics(names);
+    arena = new TopicArena({ random, balancers, proxies, publisher, crowd, redis }, config, cleanup);
+    return arena;
+  }
+
+  /** kill -9 of a whole balancer, and its successor on the same ports. */
+  async replaceBalancer(index: number): Promise<void> {
+    const old = this.balancers[index]!;
+    await old.kill9();
+    const { port, adminPort } = old;
+    this.balancers[index] = await startHoldfast(this.#config, { ports: { port, adminPort } });
+  }
+
+  async killRedis(): Promise<void> {
+    await this.redis!.kill9();
+  }
+
+  /** Empty, on its old port. */
+  async reviveRedis(): Promise<void> {
+    this.redis = await restartRedis(this.redis!);
+  }
+
+  /** Stops publishing, waits for the last message everywhere, and gives both ends' account. */
+  async account(withinMs = 60_000): Promise<Account> {
+    const publisher = await this.publisher.stop();
+    const settledMs = await this.crowd.settle(topsOf(publisher), withinMs);
+    return { publisher, settledMs, crowd: await this.crowd.report() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cleanup[Symbol.asyncDispose]();
+  }
+}
+
+/** The raw counts of a run, for whoever reads the log. */
+export function printTopicAccount(name: string, { crowd, publisher, settledMs }: Account): void {
+  const published = publisher.topics.reduce((sum, topic) => sum + topic.published, 0);
+  const { clients, subscribers, received, lost, repeated, told, toldLost, recovered, events } = crowd;
+  const { longestMs, failed } = publisher;
+  console.log(
+    `${name}: ${JSON.stringify({ published, clients, subscribers, received, lost, repeated, told, toldLost, recovered, settledMs, longestPublishMs: longestMs, failedTries: failed, events, violations: crowd.violations.length })}`,
+  );
+}
+
+/** Nothing lost that nobody told of, nothing twice, nothing out of order, and every publish in its place. */
+export function expectNoUntoldLoss({ crowd, publisher }: Account): void {
+  expect(crowd.violations).toEqual([]);
+  expect(crowd.lost).toBe(0);
+  expect(crowd.repeated).toBe(0);
+  expect(crowd.received).toBeGreaterThan(0);
+  expect(crowd.events['reset'] ?? 0).toBe(0);
+  for (const { name, number, published } of publisher.topics) {
+    expect(`${name}: ${published} accepted`).toBe(`${name}: ${number} accepted`);
+  }
+}
+
+/** Nothing lost at all: whatever was missed was kept, and given to who came back. */
+export function expectNothingMissed(account: Account): void {
+  expectNoUntoldLoss(account);
+  expect(account.crowd.toldLost).toBe(0);
+  // One publisher per topic and every publish once: numbers are offsets.
+  for (const { name, number, top } of account.publisher.topics)
+    expect(`${name} ends at ${top}`).toBe(`${name} ends at ${number}`);
+}

@@ -1,0 +1,121 @@
+/**
+ * Publishers publish and subscribers hear, while everything between them dies at random moments. What is promised: what is kept is missed
+ * by nobody, nothing comes twice or out of order, and a loss that nothing could prevent is told to everybody whom it concerns.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { ENGINES } from '../support/topics/topic-stage.js';
+import { CHAOS_TIMES, hold } from './arena.js';
+import {
+  expectNothingMissed,
+  expectNoUntoldLoss,
+  printTopicAccount,
+  sized,
+  TopicArena,
+  type TopicArenaOptions,
+} from './topic-arena.js';
+
+type Fault = (arena: TopicArena, turn: number) => Promise<void>;
+
+interface Shape {
+  readonly topics: number;
+  readonly perTopic: number;
+  readonly topicsPerClient: number;
+  readonly perSecond: number;
+}
+
+/** Many small rooms, and one large one. */
+const ROOMS: Shape = { topics: sized(1000, 100), perTopic: 5, topicsPerClient: 10, perSecond: sized(2000, 300) };
+const HALL: Shape = { topics: 1, perTopic: sized(5000, 500), topicsPerClient: 1, perSecond: 20 };
+/** A quarter of what the sessions' tests make: a run has four faults in a row. */
+const TIMES = Math.ceil(CHAOS_TIMES / 2);
+const BETWEEN_MS = 3000;
+const LAST_MESSAGE_WITHIN_MS = 10_000;
+
+async function strike(
+  name: string,
+  options: Omit<TopicArenaOptions, keyof Shape> & { readonly shape: Shape },
+  fault: Fault,
+): Promise<void> {
+  const { shape, ...rest } = options;
+  await using arena = await TopicArena.open(name, { ...shape, ...rest });
+  await arena.publisher.publish(shape.perSecond);
+  for (let turn = 0; turn < TIMES; turn += 1) {
+    // So long that clients are back, and their connections count as stable.
+    await delay(BETWEEN_MS + arena.random.integer(1000));
+    await fault(arena, turn);
+  }
+  await delay(BETWEEN_MS);
+  const account = await arena.account();
+  printTopicAccount(`${name}, ${rest.engine}`, account);
+  expectNothingMissed(account);
+  hold(`${name}, ${rest.engine}: last message at every subscriber, ms`, account.settledMs, LAST_MESSAGE_WITHIN_MS);
+}
+
+const killWorker: Fault = async ({ balancers, random }) => {
+  const balancer = random.pick(balancers);
+  const victim = random.pick(balancer.workerPids());
+  process.kill(victim, 'SIGKILL');
+  await eventually(() => expect(balancer.workerPids()).not.toContain(victim));
+};
+
+const cutNetwork: Fault = async ({ proxies, random }) => {
+  random.pick(proxies).cutAll();
+  await Promise.resolve();
+};
+
+describe.each(ENGINES)('rooms with %s state', (engine) => {
+  const options = { engine, shape: ROOMS };
+
+  it('kill -9 of a worker', () => strike('rooms, worker killed', { ...options, workers: 3 }, killWorker));
+
+  it("clients' connections reset", () => strike('rooms, network cut', options, cutNetwork));
+});
+
+describe('rooms with two balancers and redis', () => {
+  it('kill -9 of a whole balancer', () =>
+    strike('rooms, balancer killed', { engine: 'redis', shape: ROOMS }, async (arena, turn) =>
+      arena.replaceBalancer(turn % 2),
+    ));
+
+  it('everything at once, at random', () =>
+    strike('rooms, all faults', { engine: 'redis', shape: ROOMS, workers: 3 }, async (arena, turn) => {
+      await killWorker(arena, turn);
+      await delay(arena.random.integer(500));
+      await cutNetwork(arena, turn);
+      if (arena.random.integer(3) === 0) await arena.replaceBalancer(arena.random.integer(2));
+    }));
+
+  it('Redis is killed and comes back empty: whoever missed something is told', async () => {
+    await using arena = await TopicArena.open('rooms, redis killed', { engine: 'redis', ...ROOMS });
+    await arena.publisher.publish(ROOMS.perSecond);
+    for (let turn = 0; turn < 2; turn += 1) {
+      await delay(BETWEEN_MS + arena.random.integer(1000));
+      await arena.killRedis();
+      await delay(arena.random.integer(2000));
+      await arena.reviveRedis();
+      await delay(BETWEEN_MS);
+    }
+    await delay(BETWEEN_MS);
+    const account = await arena.account();
+    printTopicAccount('rooms, redis killed', account);
+    expectNoUntoldLoss(account);
+    expect(account.crowd.told).toBeGreaterThan(0);
+  });
+
+  it('Redis stands still, and goes on', async () => {
+    await strike('rooms, redis paused', { engine: 'redis', shape: ROOMS }, async ({ redis, random }) => {
+      redis!.pause();
+      await delay(2000 + random.integer(3000));
+      redis!.resume();
+    });
+  });
+});
+
+describe.each(ENGINES)('one large room with %s state', (engine) => {
+  it('kill -9 of a worker', () => strike('hall, worker killed', { engine, shape: HALL, workers: 3 }, killWorker));
+
+  it("clients' connections reset: all come back at once", () =>
+    strike('hall, network cut', { engine, shape: HALL }, cutNetwork));
+});

@@ -1,0 +1,179 @@
+/**
+ * Many subscribers of topics in one process, and the account of each: what a message's number was, what its offset was, and what
+ * the SDK told of losses. The rule is the product's promise: after `subscribed` every number follows the one before, but where
+ * a `subscribed` with `recovered: false` came between. Orders come over IPC as `{id, order, …}`, as in session-crowd.mjs.
+ *
+ * A message is `<publisher> <number> <padding>`; one publisher per topic.
+ */
+import { connect } from '@holdfast/client';
+import { WebSocket } from 'ws';
+
+const MAX_KEPT = 50;
+const clients = [];
+const subscribers = [];
+const violations = [];
+const events = {};
+
+class Subscriber {
+  received = 0;
+  repeated = 0;
+  lost = 0;
+  /** Numbers that were missed, and said so. */
+  toldLost = 0;
+  told = 0;
+  recovered = 0;
+  last;
+  position;
+  mayJump = true;
+
+  constructor(client, topic, options) {
+    this.client = client;
+    this.topic = topic;
+    this.subscription = client.session.subscribe(topic, options);
+    this.subscription.addEventListener('message', (event) => this.#onMessage(event));
+    this.subscription.addEventListener('subscribed', (event) => this.#onSubscribed(event));
+    this.subscription.addEventListener('error', (event) => violate(this, `error ${JSON.stringify(event)}`));
+  }
+
+  get isLive() {
+    return this.position !== undefined;
+  }
+
+  /** Its account ends here. */
+  close(top) {
+    if (top === undefined || this.last === undefined || this.last >= top.number) return;
+    const missed = top.number - this.last;
+    if (this.mayJump) this.toldLost += missed;
+    else {
+      this.lost += missed;
+      violate(this, `ends at ${this.last} of ${top.number}, and nobody said so`);
+    }
+  }
+
+  #onMessage({ data, offset }) {
+    const number = Number(data.split(' ', 2)[1]);
+    this.received += 1;
+    const { last } = this;
+    if (last !== undefined && number <= last) {
+      this.repeated += 1;
+      violate(this, `repeat or out of order: ${number} after ${last}`);
+      return;
+    }
+    if (last !== undefined && number > last + 1) {
+      const missed = number - last - 1;
+      if (this.mayJump) this.toldLost += missed;
+      else {
+        this.lost += missed;
+        violate(this, `gap: ${number} after ${last}, and nobody said so`);
+      }
+    }
+    if (this.position !== undefined && offset !== this.position.offset + 1) {
+      violate(this, `offset ${offset} after ${this.position.offset}`);
+    }
+    this.mayJump = false;
+    this.last = number;
+    if (this.position !== undefined) this.position.offset = offset;
+  }
+
+  #onSubscribed({ recovered, epoch, offset }) {
+    if (recovered) {
+      this.recovered += 1;
+      if (this.position !== undefined && this.position.epoch !== epoch) violate(this, 'recovered in another epoch');
+    } else if (this.position !== undefined) {
+      this.told += 1;
+      this.mayJump = true;
+    }
+    this.position = recovered && this.position !== undefined ? this.position : { epoch, offset };
+  }
+}
+
+function openClient(urls, options) {
+  const session = connect(urls, { webSocket: WebSocket, ...options });
+  for (const type of ['resumed', 'reset', 'close', 'error']) {
+    session.addEventListener(type, () => (events[type] = (events[type] ?? 0) + 1));
+  }
+  return { session };
+}
+
+function violate({ topic, received, client }, what) {
+  events.violations = (events.violations ?? 0) + 1;
+  if (violations.length < MAX_KEPT)
+    violations.push(`${topic} at ${client.session.id ?? '?'} (${received} received): ${what}`);
+}
+
+const ORDERS = {
+  /** `plan`: for each client, its topics. */
+  async open({ urls, plan, options = {}, subscription = {} }) {
+    for (const topics of plan) {
+      const client = openClient(urls, options);
+      clients.push(client);
+      for (const topic of topics) subscribers.push(new Subscriber(client, topic, subscription));
+    }
+    await until(
+      () => subscribers.every(({ isLive }) => isLive),
+      120_000,
+      'every subscription live',
+      () => {
+        const missing = subscribers.filter(({ isLive }) => !isLive);
+        return `${missing.length} of ${subscribers.length} are not, ${missing[0]?.topic} at a session that is ${missing[0]?.client.session.state}`;
+      },
+    );
+    return {};
+  },
+  /** `tops`: topic → number and offset of its last message: every subscriber has it by then, or has been told of a loss. */
+  async settle({ tops, withinMs }) {
+    const isAtTop = ({ topic, last, position }) => {
+      const top = tops[topic];
+      return top === undefined || top.number === 0 || last === top.number || position?.offset === top.offset;
+    };
+    const since = performance.now();
+    await until(
+      () => subscribers.every(isAtTop),
+      withinMs,
+      'the last message at every subscriber',
+      () => {
+        const behind = subscribers.filter((one) => !isAtTop(one));
+        const [first] = behind;
+        return `${behind.length} of ${subscribers.length} behind; ${first.topic}: last ${first.last}, top ${tops[first.topic].number}, told ${first.told}, session ${first.client.session.state}`;
+      },
+    );
+    for (const subscriber of subscribers) subscriber.close(tops[subscriber.topic]);
+    return { tookMs: Math.round(performance.now() - since) };
+  },
+  report: () => ({
+    clients: clients.length,
+    open: clients.filter(({ session }) => session.state === 'open').length,
+    subscribers: subscribers.length,
+    received: sum(({ received }) => received),
+    lost: sum(({ lost }) => lost),
+    repeated: sum(({ repeated }) => repeated),
+    told: sum(({ told }) => told),
+    toldLost: sum(({ toldLost }) => toldLost),
+    recovered: sum(({ recovered }) => recovered),
+    events,
+    violations,
+  }),
+};
+
+function sum(of) {
+  return subscribers.reduce((total, subscriber) => total + of(subscriber), 0);
+}
+
+async function until(isDone, withinMs, what, detail) {
+  const deadline = performance.now() + withinMs;
+  while (!isDone()) {
+    if (performance.now() > deadline)
+      throw new Error(`topic crowd: expected ${what} within ${withinMs} ms; ${detail()}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+process.on('message', ({ id, order, ...args }) => {
+  Promise.resolve()
+    .then(() => ORDERS[order](args))
+    .then(
+      (answer) => process.send({ id, ...answer }),
+      (error) => process.send({ id, error: error.message }),
+    );
+});
+process.on('disconnect', () => process.exit(0));

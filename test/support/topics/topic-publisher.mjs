@@ -1,0 +1,135 @@
+/**
+ * A backend process that publishes numbered messages to many topics at a steady rate. The next message of a topic waits for the
+ * answer to the one before, so that numbers and offsets stay in step: where each number ended up is what the test compares with
+ * what subscribers saw. Orders come over IPC as `{id, order, …}`, as in session-crowd.mjs.
+ *
+ * A message is `<publisher> <number> <padding>`.
+ */
+import { parseArgs } from 'node:util';
+import { createBackend } from '@holdfast/backend';
+
+const { values: flags } = parseArgs({
+  options: { port: { type: 'string' }, secret: { type: 'string' }, name: { type: 'string' } },
+});
+
+const TICK_MS = 10;
+const MAX_KEPT = 20;
+const backend = createBackend({ secret: flags.secret });
+const topics = [];
+const failures = [];
+let failed = 0;
+let timer;
+
+backend.authorize(() => true);
+backend.on('error', (error) => keepFailure(`backend: ${error.code ?? ''} ${error.message}`));
+backend.on('session', (session) => {
+  session.on('message', (data) => {
+    const [order, topic] = String(data).split(' ');
+    if (order === 'join') session.join(topic);
+  });
+});
+
+class Publishing {
+  constructor(name, padding) {
+    this.name = name;
+    this.padding = padding;
+    this.number = 0;
+    this.published = 0;
+    this.epochs = new Set();
+    this.top = 0;
+    this.isBusy = false;
+    this.longestMs = 0;
+  }
+
+  /** Answers false while the one before is under way. */
+  next() {
+    if (this.isBusy) return false;
+    this.isBusy = true;
+    this.number += 1;
+    void this.#publish(this.number).finally(() => (this.isBusy = false));
+    return true;
+  }
+
+  /** Until it is accepted: with one idempotency key, it cannot come twice. */
+  async #publish(number) {
+    const since = performance.now();
+    const idempotencyKey = `${flags.name}:${this.name}:${number}`;
+    const data = `${flags.name} ${number} ${this.padding}`;
+    for (let isDone = false; !isDone;) {
+      try {
+        const { epoch, offset } = await backend.publish(this.name, data, { idempotencyKey });
+        this.epochs.add(epoch);
+        this.published += 1;
+        this.top = offset;
+        isDone = true;
+      } catch (error) {
+        keepFailure(`${this.name} ${number}: ${error.code ?? ''} ${error.message}`);
+        if (error.retryable === false) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+    this.longestMs = Math.max(this.longestMs, performance.now() - since);
+  }
+}
+
+function keepFailure(what) {
+  failed += 1;
+  if (failures.length < MAX_KEPT) failures.push(what);
+}
+
+const ORDERS = {
+  async listen() {
+    const { port } = await backend.listen(Number(flags.port), '127.0.0.1');
+    return { port };
+  },
+  topics({ names, bytes }) {
+    topics.length = 0;
+    for (const name of names) topics.push(new Publishing(name, 'x'.repeat(Math.max(0, bytes - 12))));
+    return {};
+  },
+  /** Of all topics together. */
+  publish({ perSecond }) {
+    clearInterval(timer);
+    let owed = 0;
+    let turn = 0;
+    let lastAt = performance.now();
+    timer = setInterval(() => {
+      const now = performance.now();
+      // What a stall left undone is not made up for: publishers wait, they do not burst.
+      owed = Math.min(owed + ((now - lastAt) * perSecond) / 1000, perSecond / 10 + 1);
+      lastAt = now;
+      for (let tries = 0; owed >= 1 && tries < topics.length; tries += 1) {
+        if (topics[turn % topics.length].next()) owed -= 1;
+        turn += 1;
+      }
+    }, TICK_MS);
+    return {};
+  },
+  async stop() {
+    clearInterval(timer);
+    while (topics.some(({ isBusy }) => isBusy)) await new Promise((resolve) => setTimeout(resolve, 10));
+    return {};
+  },
+  report: () => ({
+    topics: topics.map(({ name, number, published, top, epochs }) => ({
+      name,
+      number,
+      published,
+      top,
+      epochs: epochs.size,
+    })),
+    longestMs: Math.round(Math.max(0, ...topics.map(({ longestMs }) => longestMs))),
+    failed,
+    failures,
+  }),
+};
+
+process.on('message', ({ id, order, ...args }) => {
+  Promise.resolve()
+    .then(() => ORDERS[order](args))
+    .then(
+      (answer) => process.send({ id, ...answer }),
+      (error) => process.send({ id, error: error.message }),
+    );
+});
+process.on('disconnect', () => process.exit(0));
