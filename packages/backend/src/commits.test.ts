@@ -124,7 +124,8 @@ describe("acknowledge: 'committed'", () => {
     await pass(1250);
     expect(stream.heard.at(-1)).toMatchObject({ ack: 2 });
     stream.detach();
-    expect(worker.open(ID, { generation: 2, cause: 'resume' }).opened).toEqual({ handled: 2, received: 2 });
+    const client = { received: 2, lowest: 1, sent: 2 };
+    expect(worker.open(ID, { generation: 2, cause: 'resume', client }).opened).toEqual({ handled: 2, received: 2 });
     await stage.backend.close();
   });
 

@@ -148,9 +148,22 @@ export class Exchange {
   sync(client: ClientCounters): boolean {
     if (!this.knows(client)) return false;
     if (this.#restored !== undefined) this.#settle(this.#restored, client);
+    // Whatever it was told before, it may not have heard.
+    this.inbox = inboxAt(this.inbox.last, Math.min(this.acknowledgeable, client.lowest - 1));
     this.outbox.acknowledge(client.received);
     this.outbox.rewind(client.received);
     return true;
+  }
+
+  /**
+   * What the answer to an open acknowledges. As on data frames, nothing whose answer may still wait here: should this backend
+   * die before that has left, only the client can have the message handled again. The last data frame then acknowledges it.
+   */
+  acknowledgeOnOpen(client: ClientCounters | undefined): number {
+    const { acknowledgeable } = this;
+    if (this.keptMessages > 0) return Math.min(acknowledgeable, (client?.lowest ?? 1) - 1);
+    this.inbox.markAcknowledged(acknowledgeable);
+    return acknowledgeable;
   }
 
   /** What waits for its handler is given up: it is to be received again. */
@@ -169,7 +182,7 @@ export class Exchange {
     // What the client does not keep any more was acknowledged, so it was handled.
     this.handled = Math.max(this.handled, client.lowest - 1);
     this.committed = Math.max(this.committed, client.lowest - 1);
-    this.inbox = inboxAt(this.handled, this.acknowledgeable);
+    this.inbox = new Inbox(this.handled);
     if (isFailover) this.redeliveredUpTo = client.sent;
     const waiting = this.outbox;
     this.outbox = restoreOutbox(tail, Math.max(lastDown, client.received), client.received);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBackend } from './backend.js';
 import { FakeWorker } from './testing/fake-worker.js';
-import { gate, ID, pass, useStage } from './testing/stage.js';
+import { gate, ID, pass, Stage, useStage } from './testing/stage.js';
 
 const own = useStage();
 const entry = (n: number, text: string) => ({ n, isBinary: false, data: new Uint8Array(Buffer.from(text)) });
@@ -27,7 +27,7 @@ describe('a session whose client comes back', () => {
       cause: 'resume',
       client: { received: 1, lowest: 2, sent: 3 },
     });
-    expect(again.opened).toEqual({ handled: 2, received: 2 });
+    expect(again.opened).toEqual({ handled: 1, received: 2 });
     expect(again.heard.slice(1).map(({ n, ack, data }) => [n, ack, data])).toEqual([
       [2, 0, 're 2'],
       [3, 2, 'meanwhile'],
@@ -79,6 +79,23 @@ describe('a session whose client comes back', () => {
     const again = worker.open(ID, { generation: 5, cause: 'resume', client });
     expect(again.end).toMatchObject({ kind: 'close', code: 4404 });
     expect(seen.events.at(-1)).toBe('close 4003');
+  });
+
+  it('hears again of what is handled, behind the answer that was lost on the way', async () => {
+    const { stage } = own;
+    const { stream } = stage.begin(stage.worker());
+    stage.handle = (session, data) => session.send(`re ${String(data)}`);
+    stream.message('1');
+    stream.detach();
+    const again = stage.worker().open(ID, { generation: 2, cause: 'resume', client: undefined });
+    expect(again.opened).toEqual({ handled: 0, received: 1 });
+    again.resync({ received: 0, lowest: 1, sent: 1 });
+    expect(again.heard.slice(1)).toMatchObject([{ n: 1, ack: 1, data: 're 1' }]);
+    again.detach();
+    const third = stage.worker().open(ID, { generation: 3, cause: 'resume', client: undefined });
+    third.resync({ received: 1, lowest: 1, sent: 1 });
+    expect(third.heard.slice(1)).toMatchObject([{ ack: 1 }]);
+    expect(third.messages).toEqual([]);
   });
 
   it('gets nothing before it has said how far it got', async () => {
@@ -266,7 +283,7 @@ describe('a session that was handed over', () => {
       tail: [entry(11, 'd11'), { n: 12, isBinary: true, data: new Uint8Array([1]) }],
     });
     expect(stage.last).toMatchObject({ cause: 'handoff', session: { state: 'as it was' } });
-    expect(stream.opened).toEqual({ handled: 4, received: 4 });
+    expect(stream.opened).toEqual({ handled: 0, received: 4 });
     stage.last.session.send('d13');
     stream.resync({ received: 11, lowest: 4, sent: 6 });
     expect(stream.heard.slice(1).map(({ n, ack, data }) => [n, ack, data])).toEqual([
@@ -275,6 +292,43 @@ describe('a session that was handed over', () => {
     ]);
     stream.message('u5', { n: 5 });
     expect(stage.last.messages).toEqual([{ data: 'u5', id: `${ID}.5`, redelivered: false }]);
+  });
+
+  it('and whose next backend dies before the client has the answers: the client still keeps what they answer', () => {
+    const { stage } = own;
+    const handedOver = { cause: 'handoff', client: undefined, counters: counters(9, 75, 74) } as const;
+    const stream = stage.worker().open(ID, { ...handedOver, generation: 2, tail: [entry(75, 're 9')] });
+    const toldBeforeTheAnswer = Number(stream.opened?.['handled']);
+    stream.detach();
+    const next = new Stage();
+    const again = next.worker().open(ID, { generation: 3, cause: 'failover', client: undefined });
+    again.resync({ received: 74, lowest: Math.max(9, toldBeforeTheAnswer + 1), sent: 9 });
+    again.message('9', { n: 9 });
+    expect(next.last.messages).toEqual([{ data: '9', id: `${ID}.9`, redelivered: true }]);
+  });
+
+  it('tells of what is handled as soon as the client turns out to have the answers', () => {
+    const { stage } = own;
+    const stream = stage.worker().open(ID, {
+      generation: 2,
+      cause: 'handoff',
+      client: undefined,
+      counters: counters(9, 75, 74),
+      tail: [entry(75, 're 9')],
+    });
+    stream.resync({ received: 75, lowest: 9, sent: 9 });
+    expect(stream.heard.slice(1)).toMatchObject([{ ack: 9 }]);
+    expect(stream.messages).toEqual([]);
+  });
+
+  it('tells of what is handled at once when no answer waits, and once', async () => {
+    const { stage } = own;
+    const handedOver = { cause: 'handoff', client: undefined, counters: counters(9, 75, 75) } as const;
+    const stream = stage.worker().open(ID, { ...handedOver, generation: 2 });
+    expect(stream.opened).toEqual({ handled: 9, received: 9 });
+    stream.resync({ received: 75, lowest: 10, sent: 9 });
+    await pass(2000);
+    expect(stream.heard.map(({ kind }) => kind)).toEqual(['opened']);
   });
 
   it('takes no more than fits, the tail included, before it knows its client', () => {

@@ -4,10 +4,10 @@
  * they arrive.
  */
 import {
+  type ClientCounters,
   CloseCode,
   decodeCloseFrame,
   decodeJson,
-  type LostRange,
   type Open,
   ProtocolError,
   readCounters,
@@ -94,7 +94,7 @@ export class Sessions {
     core.windowMs = open.windowMs;
     core.attach(trunk, stream);
     if (client !== undefined) core.sync(client);
-    sendOpened(core, client && core.exchange.lostFor(client));
+    sendOpened(core, client);
     core.onAttached();
   }
 
@@ -107,7 +107,7 @@ export class Sessions {
     core.attach(trunk, stream);
     const client = core.isPlain || isNew ? exchange.ownCounters : open.client;
     if (client !== undefined) core.sync(client);
-    sendOpened(core, client && exchange.lostFor(client));
+    sendOpened(core, client);
     this.#options.onBegun(core, open);
   }
 
@@ -140,13 +140,11 @@ function refuse(trunk: Trunk<SessionCore>, stream: number, code: number, reason:
   trunk.out.end(stream, { kind: 'close', code, reason });
 }
 
-function sendOpened(core: SessionCore, lost: LostRange | undefined): void {
-  const { attachment, exchange, acknowledgeable } = core;
-  attachment?.trunk.out.json(
-    TrunkKind.Opened,
-    { handled: acknowledgeable, received: exchange.inbox.last, lost },
-    attachment.stream,
-  );
+function sendOpened(core: SessionCore, client: ClientCounters | undefined): void {
+  const { attachment, exchange } = core;
+  const handled = exchange.acknowledgeOnOpen(client);
+  const lost = client && exchange.lostFor(client);
+  attachment?.trunk.out.json(TrunkKind.Opened, { handled, received: exchange.inbox.last, lost }, attachment.stream);
   core.onOpened();
 }
 
