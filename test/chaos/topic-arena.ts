@@ -6,9 +6,11 @@ import { expect } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
 import { type Holdfast, type HoldfastConfig, startHoldfast } from '../support/holdfast.js';
 import { type SeededRandom, seededRandom } from '../support/random.js';
+import { residentBytes } from '../support/process-facts.js';
 import { restartRedis, type RedisServer, startRedis } from '../support/redis.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { planOf, TopicCrowd, type TopicReport } from '../support/topics/topic-crowd.js';
+import { percentile } from '../support/sessions/session-crowd.js';
 import { type PublisherReport, TopicPublisher, topsOf } from '../support/topics/topic-publisher.js';
 import { type Engine, topicConfig } from '../support/topics/topic-stage.js';
 
@@ -21,6 +23,8 @@ export interface TopicArenaOptions {
   readonly pool?: object;
   /** Of each balancer. @default 2 */
   readonly workers?: number;
+  /** Of a message. @default 128 */
+  readonly bytes?: number;
 }
 
 export interface Account {
@@ -73,7 +77,7 @@ export class TopicArena implements AsyncDisposable {
   }
 
   static async #build(name: string, options: TopicArenaOptions, cleanup: Cleanup): Promise<TopicArena> {
-    const { engine, perTopic, topicsPerClient, rules = [], pool = {}, workers = 2 } = options;
+    const { engine, perTopic, topicsPerClient, rules = [], pool = {}, workers = 2, bytes = 128 } = options;
     const random = seededRandom(name);
     const publisher = cleanup.use(await TopicPublisher.start('p'));
     const redis = engine === 'redis' ? await startRedis() : undefined;
@@ -96,7 +100,7 @@ export class TopicArena implements AsyncDisposable {
     const names = Array.from({ length: options.topics }, (_, i) => `t:${i}`);
     const urls = proxies.map(({ port }) => `ws://127.0.0.1:${port}/`);
     const crowd = cleanup.use(await TopicCrowd.open({ urls, plan: planOf(names, perTopic, topicsPerClient) }));
-    await publisher.topics(names);
+    await publisher.topics(names, bytes);
     arena = new TopicArena({ random, balancers, proxies, publisher, crowd, redis }, config, cleanup);
     return arena;
   }
@@ -107,6 +111,25 @@ export class TopicArena implements AsyncDisposable {
     await old.kill9();
     const { port, adminPort } = old;
     this.balancers[index] = await startHoldfast(this.#config, { ports: { port, adminPort } });
+  }
+
+  /** Further clients, with an account of their own. */
+  async anotherCrowd(plan: readonly (readonly string[])[]): Promise<TopicCrowd> {
+    const urls = this.proxies.map(({ port }) => `ws://127.0.0.1:${port}/`);
+    return this.#cleanup.use(await TopicCrowd.open({ urls, plan }));
+  }
+
+  /** Of all workers together. */
+  workerBytes(): number {
+    return this.balancers
+      .flatMap((balancer) => balancer.workerPids())
+      .reduce((sum, pid) => sum + residentBytes(pid), 0);
+  }
+
+  /** Of all balancers together; 0 when nobody has counted yet. */
+  async metric(name: string): Promise<number> {
+    const sums = await Promise.all(this.balancers.map(async (balancer) => (await balancer.metrics()).sum(name) ?? 0));
+    return sums.reduce((sum, value) => sum + value, 0);
   }
 
   async killRedis(): Promise<void> {
@@ -135,8 +158,9 @@ export function printTopicAccount(name: string, { crowd, publisher, settledMs }:
   const published = publisher.topics.reduce((sum, topic) => sum + topic.published, 0);
   const { clients, subscribers, received, lost, repeated, told, toldLost, recovered, events } = crowd;
   const { longestMs, failed } = publisher;
+  const lagMs = { p50: percentile(crowd.lagsMs, 50), p99: percentile(crowd.lagsMs, 99) };
   console.log(
-    `${name}: ${JSON.stringify({ published, clients, subscribers, received, lost, repeated, told, toldLost, recovered, settledMs, longestPublishMs: longestMs, failedTries: failed, events, violations: crowd.violations.length })}`,
+    `${name}: ${JSON.stringify({ published, clients, subscribers, received, lost, repeated, told, toldLost, recovered, lagMs, settledMs, longestPublishMs: longestMs, failedTries: failed, events, violations: crowd.violations.length })}`,
   );
 }
 

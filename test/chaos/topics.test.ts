@@ -5,6 +5,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { percentile } from '../support/sessions/session-crowd.js';
+import { planOf } from '../support/topics/topic-crowd.js';
+import { topsOf } from '../support/topics/topic-publisher.js';
 import { ENGINES } from '../support/topics/topic-stage.js';
 import { CHAOS_TIMES, hold } from './arena.js';
 import {
@@ -31,6 +34,11 @@ const HALL: Shape = { topics: 1, perTopic: sized(5000, 500), topicsPerClient: 1,
 /** A quarter of what the sessions' tests make: a run has four faults in a row. */
 const TIMES = Math.ceil(CHAOS_TIMES / 2);
 const BETWEEN_MS = 3000;
+/** 160 kB a second for each: more than the kernel and the worker may keep for one that does not read, long before it is given up. */
+const STALLED = sized(1000, 100);
+const STALL = { bytes: 8192, perSecond: 20, forMs: 8000 };
+/** So few that who has stood still that long cannot have all. */
+const SHORT_HISTORY = [{ match: 't:*', history: { messages: 50, age: '5m' } }];
 const LAST_MESSAGE_WITHIN_MS = 10_000;
 
 async function strike(
@@ -118,4 +126,58 @@ describe.each(ENGINES)('one large room with %s state', (engine) => {
 
   it("clients' connections reset: all come back at once", () =>
     strike('hall, network cut', { engine, shape: HALL }, cutNetwork));
+
+  it('all come back at once, and cost each worker one read of what they missed', async () => {
+    const name = `hall, all at once, ${engine}`;
+    await using arena = await TopicArena.open(name, { engine, ...HALL });
+    await arena.publisher.publish(HALL.perSecond);
+    await delay(BETWEEN_MS);
+    const { recovered: recoveredBefore } = await arena.crowd.report();
+    const readsBefore = await arena.metric('holdfast_topic_range_reads_total');
+    const cutAtMs = performance.now();
+    for (const proxy of arena.proxies) proxy.cutAll();
+    await eventually(async () => expect((await arena.crowd.report()).recovered - recoveredBefore).toBe(HALL.perTopic), {
+      withinMs: 120_000,
+      everyMs: 100,
+    });
+    const tookMs = Math.round(performance.now() - cutAtMs);
+    const reads = (await arena.metric('holdfast_topic_range_reads_total')) - readsBefore;
+    const workers = arena.balancers.flatMap((balancer) => balancer.workerPids()).length;
+    const account = await arena.account();
+    printTopicAccount(`${name}: back after ${tookMs} ms, ${reads} reads by ${workers} workers`, account);
+    expectNothingMissed(account);
+    expect(account.crowd.told).toBe(0);
+    expect(reads).toBeLessThanOrEqual(workers);
+  });
+
+  it('a crowd that stops reading holds up nobody else, costs a bounded amount, and misses nothing untold', async () => {
+    const name = `hall, stalled, ${engine}`;
+    const shape = { topics: 1, perTopic: 100, topicsPerClient: 1, bytes: STALL.bytes, rules: SHORT_HISTORY };
+    await using arena = await TopicArena.open(name, { engine, ...shape });
+    const stalled = await arena.anotherCrowd(planOf(['t:0'], STALLED, 1));
+    const measure = async (): Promise<{ readonly lag: number; readonly bytes: number }> => {
+      await arena.crowd.mark();
+      await delay(STALL.forMs);
+      return { lag: percentile((await arena.crowd.report()).lagsMs, 99), bytes: arena.workerBytes() };
+    };
+    await arena.publisher.publish(STALL.perSecond);
+    const before = await measure();
+    await stalled.stall();
+    const during = await measure();
+    await stalled.unstall();
+    const top = topsOf(await arena.publisher.stop());
+    await Promise.all([arena.crowd.settle(top), stalled.settle(top, 120_000)]);
+    const others = await arena.crowd.report();
+    const slow = await stalled.report();
+    const { told, toldLost, recovered, lost, repeated, violations } = slow;
+    const mib = Math.round((during.bytes - before.bytes) / 2 ** 20);
+    console.log(
+      `${name}: ${JSON.stringify({ lagP99Ms: [before.lag, during.lag], mib, told, toldLost, recovered, lost, repeated })}`,
+    );
+    expect({ lost, repeated, violations }).toEqual({ lost: 0, repeated: 0, violations: [] });
+    expect(others).toMatchObject({ lost: 0, repeated: 0, told: 0, violations: [] });
+    hold(`${name}: p99 of the others, ms`, during.lag, 3 * before.lag + 20);
+    // Each may have as much waiting for it as its route allows, and one read of its socket.
+    hold(`${name}: memory of ${STALLED} that do not read, MiB`, mib, Math.ceil((STALLED * 320) / 1024) + 32);
+  });
 });

@@ -3,16 +3,30 @@
  * the SDK told of losses. The rule is the product's promise: after `subscribed` every number follows the one before, but where
  * a `subscribed` with `recovered: false` came between. Orders come over IPC as `{id, order, …}`, as in session-crowd.mjs.
  *
- * A message is `<publisher> <number> <padding>`; one publisher per topic.
+ * A message is `<publisher> <number> <time, ms> <padding>`; one publisher per topic.
  */
 import { connect } from '@holdfast/client';
 import { WebSocket } from 'ws';
 
 const MAX_KEPT = 50;
+const MAX_LAGS = 50_000;
 const clients = [];
 const subscribers = [];
 const violations = [];
 const events = {};
+/** Of the last messages, from publish to listener, ms. */
+let lags = [];
+let lagsSeen = 0;
+/** Every open socket, so that it can be made to stop reading. */
+const sockets = new Set();
+
+class TrackedWebSocket extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    sockets.add(this);
+    this.on('close', () => sockets.delete(this));
+  }
+}
 
 class Subscriber {
   received = 0;
@@ -51,8 +65,9 @@ class Subscriber {
   }
 
   #onMessage({ data, offset }) {
-    const number = Number(data.split(' ', 2)[1]);
+    const [, number, sentAtMs] = data.split(' ', 3).map(Number);
     this.received += 1;
+    noteLag(Date.now() - sentAtMs);
     const { last } = this;
     if (last !== undefined && number <= last) {
       this.repeated += 1;
@@ -88,7 +103,7 @@ class Subscriber {
 }
 
 function openClient(urls, options) {
-  const session = connect(urls, { webSocket: WebSocket, ...options });
+  const session = connect(urls, { webSocket: TrackedWebSocket, ...options });
   for (const type of ['resumed', 'reset', 'close', 'error']) {
     session.addEventListener(type, () => (events[type] = (events[type] ?? 0) + 1));
   }
@@ -140,7 +155,21 @@ const ORDERS = {
     for (const subscriber of subscribers) subscriber.close(tops[subscriber.topic]);
     return { tookMs: Math.round(performance.now() - since) };
   },
+  mark() {
+    lags = [];
+    lagsSeen = 0;
+    return {};
+  },
+  stall() {
+    for (const socket of sockets) socket.pause();
+    return {};
+  },
+  unstall() {
+    for (const socket of sockets) socket.resume();
+    return {};
+  },
   report: () => ({
+    lags,
     clients: clients.length,
     open: clients.filter(({ session }) => session.state === 'open').length,
     subscribers: subscribers.length,
@@ -154,6 +183,11 @@ const ORDERS = {
     violations,
   }),
 };
+
+function noteLag(ms) {
+  lags[lagsSeen % MAX_LAGS] = ms;
+  lagsSeen += 1;
+}
 
 function sum(of) {
   return subscribers.reduce((total, subscriber) => total + of(subscriber), 0);

@@ -2,6 +2,8 @@
 import { OrderedProcess } from '../sessions/orders.js';
 
 export interface TopicReport {
+  /** From publish to listener, ms: of the last messages since the mark. */
+  readonly lagsMs: readonly number[];
   readonly clients: number;
   readonly open: number;
   readonly subscribers: number;
@@ -63,15 +65,30 @@ export class TopicCrowd implements AsyncDisposable {
     return Math.max(...answers.map(({ tookMs }) => tookMs));
   }
 
+  /** Forgets the lags so far. */
+  async mark(): Promise<void> {
+    await this.#all('mark');
+  }
+
+  /** Nobody reads from the network any more, until `unstall`. */
+  async stall(): Promise<void> {
+    await this.#all('stall');
+  }
+
+  async unstall(): Promise<void> {
+    await this.#all('unstall');
+  }
+
   async report(): Promise<TopicReport> {
-    const reports = await this.#all<TopicReport>('report');
-    const total = (key: Exclude<keyof TopicReport, 'events' | 'violations'>): number =>
+    const reports = await this.#all<Omit<TopicReport, 'lagsMs'> & { lags: number[] }>('report');
+    const total = (key: Exclude<keyof TopicReport, 'events' | 'violations' | 'lagsMs'>): number =>
       reports.reduce((sum, report) => sum + report[key], 0);
     const events: Record<string, number> = {};
     for (const report of reports) {
       for (const [name, count] of Object.entries(report.events)) events[name] = (events[name] ?? 0) + count;
     }
     return {
+      lagsMs: reports.flatMap(({ lags }) => lags),
       clients: total('clients'),
       open: total('open'),
       subscribers: total('subscribers'),

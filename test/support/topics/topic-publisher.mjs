@@ -3,7 +3,7 @@
  * answer to the one before, so that numbers and offsets stay in step: where each number ended up is what the test compares with
  * what subscribers saw. Orders come over IPC as `{id, order, …}`, as in session-crowd.mjs.
  *
- * A message is `<publisher> <number> <padding>`.
+ * A message is `<publisher> <number> <time, ms> <padding>`; the time is that of the first try.
  */
 import { parseArgs } from 'node:util';
 import { createBackend } from '@holdfast/backend';
@@ -54,7 +54,7 @@ class Publishing {
   async #publish(number) {
     const since = performance.now();
     const idempotencyKey = `${flags.name}:${this.name}:${number}`;
-    const data = `${flags.name} ${number} ${this.padding}`;
+    const data = `${flags.name} ${number} ${Date.now()} ${this.padding}`;
     for (let isDone = false; !isDone;) {
       try {
         const { epoch, offset } = await backend.publish(this.name, data, { idempotencyKey });
@@ -84,7 +84,7 @@ const ORDERS = {
   },
   topics({ names, bytes }) {
     topics.length = 0;
-    for (const name of names) topics.push(new Publishing(name, 'x'.repeat(Math.max(0, bytes - 12))));
+    for (const name of names) topics.push(new Publishing(name, 'x'.repeat(Math.max(0, bytes - 26))));
     return {};
   },
   /** Of all topics together. */
