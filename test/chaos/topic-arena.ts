@@ -113,9 +113,9 @@ export class TopicArena implements AsyncDisposable {
     this.balancers[index] = await startHoldfast(this.#config, { ports: { port, adminPort } });
   }
 
-  /** Further clients, with an account of their own. */
+  /** Further clients, with an account of their own, and without a proxy that would keep what they do not read. */
   async anotherCrowd(plan: readonly (readonly string[])[]): Promise<TopicCrowd> {
-    const urls = this.proxies.map(({ port }) => `ws://127.0.0.1:${port}/`);
+    const urls = this.balancers.map((balancer) => balancer.wsUrl());
     return this.#cleanup.use(await TopicCrowd.open({ urls, plan }));
   }
 

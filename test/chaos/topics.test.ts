@@ -34,9 +34,9 @@ const HALL: Shape = { topics: 1, perTopic: sized(5000, 500), topicsPerClient: 1,
 /** A quarter of what the sessions' tests make: a run has four faults in a row. */
 const TIMES = Math.ceil(CHAOS_TIMES / 2);
 const BETWEEN_MS = 3000;
-/** 160 kB a second for each: more than the kernel and the worker may keep for one that does not read, long before it is given up. */
-const STALLED = sized(1000, 100);
-const STALL = { bytes: 8192, perSecond: 20, forMs: 8000 };
+/** 1.2 MB a second for each: more than the kernel and the worker keep for one that does not read, long before it is given up. */
+const STALLED = sized(1000, 30);
+const STALL = { bytes: 60_000, perSecond: 20, forMs: 8000 };
 /** So few that who has stood still that long cannot have all. */
 const SHORT_HISTORY = [{ match: 't:*', history: { messages: 50, age: '5m' } }];
 const LAST_MESSAGE_WITHIN_MS = 10_000;
