@@ -148,7 +148,9 @@ describe.each(ENGINES)('one large room with %s state', (engine) => {
     printTopicAccount(`${name}: back after ${tookMs} ms, ${reads} reads by ${workers} workers`, account);
     expectNothingMissed(account);
     expect(account.crowd.told).toBe(0);
-    expect(reads).toBeLessThanOrEqual(workers);
+    // One that was a message further behind than the first who came back may cost another.
+    hold(`${name}: range reads`, reads, workers);
+    expect(reads).toBeLessThanOrEqual(2 * workers);
   });
 
   it('a crowd that stops reading holds up nobody else, costs a bounded amount, and misses nothing untold', async () => {
