@@ -14,7 +14,6 @@ export { EmbeddedStore } from './embedded/store.js';
 export { isRedisUrl } from './redis/address.js';
 
 // For those who take names of topics from outside
-export { checkTopic } from './topic-arguments.js';
 
 // Errors and limits
 export { isEngineFailure, STATE_ERROR_CODES, StateError } from './errors.js';

@@ -3,6 +3,7 @@
  * from the routes, because this is most of them.
  */
 import { randomBytes } from 'node:crypto';
+import { isTopicName } from '@holdfast/protocol';
 import {
   MAX_IDEMPOTENCY_KEY_BYTES,
   MAX_PRESENCE_LISTED,
@@ -10,7 +11,6 @@ import {
   MAX_TOPIC_MESSAGE_BYTES,
 } from '@holdfast/state';
 import type { TopicQuestion } from '@holdfast/worker';
-import { isTopic } from '../config/topic-match.js';
 import { AdminError, shown } from './admin-error.js';
 
 type PublishQuestion = Extract<TopicQuestion, { what: 'publish' }>;
@@ -30,7 +30,7 @@ export function readPublish(body: unknown): PublishQuestion {
   const unknown = Object.keys(fields).find((key) => !KEYS.some((known) => known === key));
   if (unknown !== undefined) throw invalidBody(`only the keys ${KEYS.join(', ')}`, unknown);
   const { topic } = fields;
-  if (typeof topic !== 'string' || !isTopic(topic)) throw invalidBody(`topic: ${TOPIC}`, topic);
+  if (!isTopicName(topic)) throw invalidBody(`topic: ${TOPIC}`, topic);
   const isBinary = fields['base64'] !== undefined;
   const data = isBinary ? readBinary(fields) : readText(fields);
   if (data.length > MAX_TOPIC_MESSAGE_BYTES) throw messageTooLarge(MAX_TOPIC_MESSAGE_BYTES, data.length);
@@ -80,7 +80,7 @@ function readKey(key: unknown): string {
 }
 
 function requireTopic(topic: string): string {
-  if (isTopic(topic)) return topic;
+  if (isTopicName(topic)) return topic;
   throw new AdminError({ status: 400, code: 'INVALID_TOPIC', expected: `a topic of ${TOPIC}`, got: shown(topic) });
 }
 

@@ -3,20 +3,10 @@
  * is refused instead of taken literally: who writes `room:*:chat` means a pattern, and a rule that matches nothing would be
  * found by nobody. Names that hold a `*` themselves are matched by the prefix before it.
  */
-import { checkTopic } from '@holdfast/state';
+import { isTopicPattern } from '@holdfast/protocol';
 
 export function parseTopicMatch(text: string): string | undefined {
-  return isTopic(text) && !text.slice(0, -1).includes('*') ? text : undefined;
-}
-
-/** 1 to 200 bytes of UTF-8, without control characters. */
-export function isTopic(text: string): boolean {
-  try {
-    checkTopic(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return isTopicPattern(text) ? text : undefined;
 }
 
 /** Every topic that `later` matches, `earlier` matches, too. */
