@@ -12,14 +12,14 @@ export class MessageRate {
     this.#refilledAt = nowMs;
   }
 
-  /** False: over the limit. */
-  take(nowMs: number): boolean {
+  /** False: over the limit. @param kept of the bucket for somebody else. */
+  take(nowMs: number, kept = 0): boolean {
     if (nowMs > this.#refilledAt) {
       const earned = ((nowMs - this.#refilledAt) / 1000) * this.#perSecond;
       this.#tokens = Math.min(this.#perSecond, this.#tokens + earned);
       this.#refilledAt = nowMs;
     }
-    if (this.#tokens < 1) return false;
+    if (this.#tokens - kept < 1) return false;
     this.#tokens -= 1;
     return true;
   }
