@@ -3,8 +3,7 @@
  * and the counters. Workers write it there, any of them. A session is parked within a tick of its detaching, then whenever
  * something changed; one request per session at a time, so that its entries arrive in order.
  */
-import { type Bound, PARKED_TAIL, readParkOutcome, TRUNK_STREAM, TrunkKind } from '@holdfast/protocol';
-import type { Answer } from './requests.js';
+import { type Answer, type Bound, PARKED_TAIL, readParkOutcome, TRUNK_STREAM, TrunkKind } from '@holdfast/protocol';
 import type { Parking, SessionCore } from './session-core.js';
 import { encodeState } from './state-codec.js';
 import type { Trunk } from './trunk.js';

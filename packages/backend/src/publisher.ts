@@ -4,9 +4,15 @@
  * which of them the first worker had published already: each has a key that shared state knows it by, so a repeat changes
  * nothing. Spreading over all trunks was rejected: two messages for a topic could overtake each other.
  */
-import { MAX_OPEN_REQUESTS, readPublished, type TopicPosition, TRUNK_STREAM, TrunkKind } from '@holdfast/protocol';
+import {
+  type Answer,
+  MAX_OPEN_REQUESTS,
+  readPublished,
+  type TopicPosition,
+  TRUNK_STREAM,
+  TrunkKind,
+} from '@holdfast/protocol';
 import { BackendError } from './errors.js';
-import type { Answer } from './requests.js';
 import type { SessionCore } from './session-core.js';
 import { failureOf, noAnswer, noWorker, readAnswer, tooMany } from './topic-answers.js';
 import type { Trunk } from './trunk.js';

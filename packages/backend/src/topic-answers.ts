@@ -1,7 +1,6 @@
 /** What becomes of a question about topics: the answer's fields, or the error that its caller is given. */
-import { type Body, ProtocolError } from '@holdfast/protocol';
+import { type Answer, type Body, ProtocolError } from '@holdfast/protocol';
 import { BackendError } from './errors.js';
-import type { Answer } from './requests.js';
 
 export type TopicQuestion = 'publish' | 'history' | 'presence';
 

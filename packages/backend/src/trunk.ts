@@ -4,6 +4,7 @@
  * is lost is not revived: the worker dials another one, and opens its sessions there again.
  */
 import {
+  type Answer,
   type AuthenticateBody,
   type AuthorizeBody,
   CloseCode,
@@ -13,6 +14,7 @@ import {
   type FrameVisitor,
   MAX_PING_BYTES,
   type Open,
+  OpenRequests,
   PROTOCOL_VERSION,
   ProtocolError,
   type Prove,
@@ -28,7 +30,6 @@ import {
   TrunkKind,
 } from '@holdfast/protocol';
 import { proveAs, secretOf } from './proof.js';
-import { type Answer, Requests } from './requests.js';
 import type { TrunkTransport } from './transport.js';
 import { TrunkOut } from './trunk-out.js';
 
@@ -80,7 +81,7 @@ export class Trunk<Stream> implements FrameVisitor {
   isLeaving = false;
   readonly #options: TrunkOptions<Stream>;
   readonly #transport: TrunkTransport;
-  readonly #requests = new Requests();
+  readonly #requests = new OpenRequests();
   #state: TrunkState;
   #heardAtMs: number = performance.now();
   #pingedAtMs = this.#heardAtMs;
@@ -115,7 +116,7 @@ export class Trunk<Stream> implements FrameVisitor {
   /** `write` puts the request with this reference number on the trunk. */
   request(write: (ref: number) => void): Promise<Answer> {
     if (this.#state.name !== 'ready') return Promise.resolve({ ok: false, error: 'lost', retryable: true });
-    return this.#requests.ask(write);
+    return this.#requests.ask(write, performance.now());
   }
 
   /** Ends it in order. */

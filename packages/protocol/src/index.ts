@@ -123,6 +123,7 @@ export {
 
 // holdfast-trunk.v1: worker and backend
 export { BatchWriter, readBatch, TRUNK_STREAM, TrunkKind } from './trunk-frame.js';
+export { OpenRequests } from './open-requests.js';
 export {
   agreeOnVersion,
   decodeCloseFrame,
@@ -146,6 +147,7 @@ export { Outbox } from './outbox.js';
 export { firstDelayMs, promptDelayMs, ReconnectSchedule, retryDelayMs, STABLE_AFTER_MS } from './pacing.js';
 
 // Types
+export type { Answer } from './open-requests.js';
 export type { AfterClose } from './close-code.js';
 export type { Arrival } from './inbox.js';
 export type { Bound } from './limits.js';

@@ -1,8 +1,9 @@
 /**
- * Questions to a backend that wait for their answer, by reference number. Bounded, and given up after REQUEST_TIMEOUT_MS by
+ * Questions to the other end of a trunk that wait for their answer, by reference number. Bounded, and given up after REQUEST_TIMEOUT_MS by
  * one sweep for all. An answer that does not come is a value like any other: nobody knows whether the request took effect.
  */
-import { MAX_OPEN_REQUESTS, REQUEST_TIMEOUT_MS, type ResultBody } from '@holdfast/protocol';
+import { MAX_OPEN_REQUESTS, REQUEST_TIMEOUT_MS } from './limits.js';
+import type { ResultBody } from './topic-result.js';
 
 export type Answer =
   ResultBody | { readonly ok: false; readonly error: 'timeout' | 'lost' | 'tooMany'; readonly retryable: true };
@@ -12,19 +13,19 @@ interface Pending {
   readonly deadlineMs: number;
 }
 
-export class Requests {
+export class OpenRequests {
   readonly #pending = new Map<number, Pending>();
   #lastRef = 0;
 
   /** `send` is called with the reference number, unless too many are open already. */
-  ask(send: (ref: number) => void): Promise<Answer> {
+  ask(send: (ref: number) => void, nowMs: number): Promise<Answer> {
     if (this.#pending.size >= MAX_OPEN_REQUESTS) {
       return Promise.resolve({ ok: false, error: 'tooMany', retryable: true });
     }
     this.#lastRef += 1;
     const ref = this.#lastRef;
     return new Promise((resolve) => {
-      this.#pending.set(ref, { resolve, deadlineMs: performance.now() + REQUEST_TIMEOUT_MS });
+      this.#pending.set(ref, { resolve, deadlineMs: nowMs + REQUEST_TIMEOUT_MS });
       send(ref);
     });
   }

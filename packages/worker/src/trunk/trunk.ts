@@ -8,6 +8,7 @@
  */
 import {
   ABNORMAL_CLOSURE,
+  type Answer,
   BatchWriter,
   CloseCode,
   decodeJson,
@@ -21,6 +22,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_PING_BYTES,
   NO_STATUS_RECEIVED,
+  OpenRequests,
   ProtocolError,
   readBatch,
   readChallenge,
@@ -35,7 +37,6 @@ import {
 } from '@holdfast/protocol';
 import { answerChallenge, checkReady, type HandshakeOptions } from './handshake.js';
 import { Heartbeat, TRUNK_STALE_MS } from './heartbeat.js';
-import { type Answer, Requests } from './requests.js';
 import { nextTrunkState, type TrunkCloseReason, type TrunkEvent, type TrunkState } from './state.js';
 import { DataRun, type StreamOwner } from './stream-owner.js';
 import type { TrunkTransport } from './transport.js';
@@ -78,7 +79,7 @@ export class Trunk implements FrameVisitor {
   readonly #transport: TrunkTransport;
   readonly #writer = new BatchWriter((bytes) => Buffer.allocUnsafeSlow(bytes));
   readonly #streams = new Map<number, StreamOwner>();
-  readonly #requests = new Requests();
+  readonly #requests = new OpenRequests();
   readonly #run = new DataRun();
   readonly #startedAtMs: number = performance.now();
   readonly #heartbeat = new Heartbeat(this.#startedAtMs);
@@ -169,7 +170,7 @@ export class Trunk implements FrameVisitor {
 
   request(body: object): Promise<Answer> {
     if (this.backend === undefined) return Promise.resolve({ ok: false, error: 'lost', retryable: true });
-    return this.#requests.ask((ref) => this.#sendJson(TrunkKind.Request, { ref, ...body }));
+    return this.#requests.ask((ref) => this.#sendJson(TrunkKind.Request, { ref, ...body }), performance.now());
   }
 
   answer(ref: number, result: object): void {
