@@ -13,8 +13,6 @@ export { EmbeddedStore } from './embedded/store.js';
 // For those who read configurations
 export { isRedisUrl } from './redis/address.js';
 
-// For those who take names of topics from outside
-
 // Errors and limits
 export { isEngineFailure, STATE_ERROR_CODES, StateError } from './errors.js';
 export { MAX_LEASE_INFO_BYTES, MAX_LEASES } from './lease-store.js';
