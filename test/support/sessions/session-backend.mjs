@@ -33,11 +33,19 @@ backend.on('session', (session, { cause }) => {
   const run = `${flags.name}.${process.pid}.${runs}`;
   let pushed = 0;
   let handled = 0;
+  // Answers to all that a client wrote while it was away may be more than is kept for it at one time.
+  const owed = [];
+  const answer = (text) => {
+    if (owed.length > 0 || !session.send(text)) owed.push(text);
+  };
+  session.on('writable', () => {
+    while (owed.length > 0 && session.send(owed[0])) owed.shift();
+  });
   write(`s ${run} ${session.id} ${cause}`);
   session.on('message', (data, { redelivered }) => {
     const [client, seq] = String(data).split(' ');
     write(`m ${run} ${client} ${seq} ${redelivered ? 1 : 0}`);
-    session.send(`e ${seq}`);
+    answer(`e ${seq}`);
     handled += 1;
     if (commitEvery > 0 && handled % commitEvery === 0) {
       void session.commit(seq).then((outcome) => write(`c ${run} ${seq} ${outcome}`));
