@@ -27,6 +27,10 @@ const files = {
     path: new URL('./page/session-chat.mjs', import.meta.url),
     type: 'text/javascript; charset=utf-8',
   },
+  '/topic-room.mjs': {
+    path: new URL('./page/topic-room.mjs', import.meta.url),
+    type: 'text/javascript; charset=utf-8',
+  },
   '/client.min.js': {
     path: new URL(import.meta.resolve('@holdfast/client/client.min.js')),
     type: 'text/javascript; charset=utf-8',

@@ -36,6 +36,8 @@ export async function startHoldfast({ backendPort, workers, kind = 'relay', stat
     secret: BENCH_SECRET,
     drain: { timeout: '1s' },
     logs: { level: 'warn', access: false },
+    // How fast clients are let in is not what is measured.
+    admission: { perSecond: 1_000_000 },
     routes: [{ match: { path: '/' }, pool: 'bench' }],
     pools: { bench: { kind, backends: [`http://127.0.0.1:${backendPort}`], health: false } },
   };

@@ -11,13 +11,15 @@ const HANDSHAKES_AT_ONCE = 16;
 const MAX_PER_SECOND = 400;
 const TIMEOUT_MS = 20_000;
 const [D, P, S, W] = Buffer.from('dpsw');
+/** Of Engine.IO (open, ping, message) and, after a message's, of Socket.IO (connect, event): the protocol `socket.io`. */
+const [OPEN, PING, MESSAGE, CONNECT, EVENT] = Buffer.from('02402');
 
 const connections = [];
 let messages = 0;
 let unexpected = 0;
 
 const ORDERS = {
-  /** `protocol`: holdfast.v1, or none for the bare server; `since`: a position to come back with. */
+  /** `protocol`: holdfast.v1, socket.io, or none for the bare server; `since`: a position to come back with. */
   async open({ port, count, addresses, protocol, since }) {
     const startedAt = performance.now();
     let next = 0;
@@ -71,9 +73,10 @@ class Connection {
       this.socket.on('close', () => reject(new Error('bench: expected a subscription, got the end')));
     });
     this.socket.on('data', (chunk) => this.#onData(chunk));
-    const protocols = protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`];
+    const isSocketIo = protocol === 'socket.io';
+    const protocols = protocol === undefined || isSocketIo ? [] : [`Sec-WebSocket-Protocol: ${protocol}`];
     const head = [
-      'GET /bench HTTP/1.1',
+      `GET ${isSocketIo ? '/socket.io/?EIO=4&transport=websocket' : '/bench'} HTTP/1.1`,
       'Host: bench.test',
       'Connection: Upgrade',
       'Upgrade: websocket',
@@ -115,11 +118,24 @@ class Connection {
     this.#isUpgraded = true;
     this.#rest = this.#rest.subarray(end + 4);
     if (this.#protocol === undefined) this.#resolve();
-    else this.#write('h{"v":1}');
+    else if (this.#protocol !== 'socket.io') this.#write('h{"v":1}');
     return true;
   }
 
   #onFrame(bytes, start, end) {
+    if (this.#protocol === 'socket.io') this.#onSocketIoFrame(bytes[start], bytes[start + 1]);
+    else this.#onHoldfastFrame(bytes, start, end);
+  }
+
+  #onSocketIoFrame(kind, packet) {
+    if (kind === MESSAGE && packet === EVENT) messages += 1;
+    else if (kind === OPEN) this.#write('40');
+    else if (kind === PING) this.#write('3');
+    else if (kind === MESSAGE && packet === CONNECT) this.#resolve();
+    else unexpected += 1;
+  }
+
+  #onHoldfastFrame(bytes, start, end) {
     const kind = bytes[start];
     if (kind === D) messages += 1;
     else if (kind === P) this.#write('q{}');

@@ -38,6 +38,26 @@ export function printRedisCosts({ idle, publishing, returning, published, client
   );
 }
 
+/** No line is held here: who wants Socket.IO wants more than delivery. */
+export function printComparison(results, costs, { subscribers, perSecond, payloadBytes, rounds }) {
+  console.log(
+    `\nAgainst Socket.IO with its Redis adapter (1 room, ${subscribers} subscribers, ${perSecond} publishes/s of ${payloadBytes} bytes)`,
+  );
+  for (const [name, values] of results) {
+    const times = values.map(({ microseconds }) => microseconds);
+    const { publishing, idle, published } = costs.get(name);
+    console.log(`  ${name.padEnd(10)} ${median(times).toFixed(3).padStart(8)} µs   ${spread(times)}`);
+    console.log(`  ${' '.repeat(10)} Redis, per publish: ${costOf(publishing, idle, published)}`);
+  }
+  const [ours, theirs] = [...results.values()].map((values) => median(values.map(({ microseconds }) => microseconds)));
+  console.log(
+    `  Socket.IO / Holdfast = ${(theirs / ours).toFixed(2)}\n` +
+      `  how: user + system time of the one process that has the clients, all of them on WebSockets; another one publishes, and one Redis\n` +
+      `  is between them; median of ${rounds} rounds. Holdfast numbers and keeps each message (one script); the adapter keeps nothing, so\n` +
+      `  that there is no price of a client that comes back to compare: it has missed what it missed`,
+  );
+}
+
 /** `evalsha 1.00, xadd 1.00`: those of an idle server in as much time are not of it. */
 function costOf({ counts, seconds }, idle, times) {
   return [...counts]

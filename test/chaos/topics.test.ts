@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import type { SeededRandom } from '../support/random.js';
 import { percentile } from '../support/sessions/session-crowd.js';
 import { planOf } from '../support/topics/topic-crowd.js';
 import { topsOf } from '../support/topics/topic-publisher.js';
@@ -36,6 +37,8 @@ const TIMES = Math.ceil(CHAOS_TIMES / 2);
 const BETWEEN_MS = 3000;
 /** 1.2 MB a second for each: more than the kernel and the worker keep for one that does not read, long before it is given up. */
 const STALLED = sized(1000, 30);
+/** Beside them. What they read goes through a proxy in the test's own process. */
+const READERS = sized(100, 20);
 const STALL = { bytes: 60_000, perSecond: 20, forMs: 8000 };
 /** So few that who has stood still that long cannot have all. */
 const SHORT_HISTORY = [{ match: 't:*', history: { messages: 50, age: '5m' } }];
@@ -68,9 +71,45 @@ const killWorker: Fault = async ({ balancers, random }) => {
   await eventually(() => expect(balancer.workerPids()).not.toContain(victim));
 };
 
+const replaceBalancer: Fault = async (arena) => arena.replaceBalancer(arena.random.integer(arena.balancers.length));
+
+const killPublisher: Fault = async ({ publisher, random }) => publisher.replace('SIGKILL', random.integer(1000));
+
+const stopPublisher: Fault = async ({ publisher, random }) => publisher.replace('SIGTERM', random.integer(1000));
+
+const pauseRedis: Fault = async ({ redis, random }) => {
+  redis!.pause();
+  await delay(2000 + random.integer(3000));
+  redis!.resume();
+};
+
+const blackHoleRedis: Fault = async (arena) => arena.blackHoleRedis(2000 + arena.random.integer(3000));
+
+const emptyRedis: Fault = async (arena) => {
+  await arena.killRedis();
+  await delay(arena.random.integer(2000));
+  await arena.reviveRedis();
+};
+
 const cutNetwork: Fault = async ({ proxies, random }) => {
   random.pick(proxies).cutAll();
   await Promise.resolve();
+};
+
+function shuffled<T>(items: readonly T[], random: SeededRandom): readonly T[] {
+  const drawn = items.map((item) => ({ item, at: random.next() }));
+  return drawn.sort((a, b) => a.at - b.at).map(({ item }) => item);
+}
+
+const EVERY_FAULT: Readonly<Record<string, Fault>> = {
+  'kill -9 of a worker': killWorker,
+  'kill -9 of a balancer': replaceBalancer,
+  'kill -9 of the publisher': killPublisher,
+  'SIGTERM of the publisher': stopPublisher,
+  'network cut': cutNetwork,
+  'Redis paused': pauseRedis,
+  'Redis black-holed': blackHoleRedis,
+  'Redis killed, and back empty': emptyRedis,
 };
 
 describe.each(ENGINES)('rooms with %s state', (engine) => {
@@ -100,9 +139,7 @@ describe('rooms with two balancers and redis', () => {
     await arena.publisher.publish(ROOMS.perSecond);
     for (let turn = 0; turn < 2; turn += 1) {
       await delay(BETWEEN_MS + arena.random.integer(1000));
-      await arena.killRedis();
-      await delay(arena.random.integer(2000));
-      await arena.reviveRedis();
+      await emptyRedis(arena, turn);
       await delay(BETWEEN_MS);
     }
     await delay(BETWEEN_MS);
@@ -113,11 +150,30 @@ describe('rooms with two balancers and redis', () => {
   });
 
   it('Redis stands still, and goes on', async () => {
-    await strike('rooms, redis paused', { engine: 'redis', shape: ROOMS }, async ({ redis, random }) => {
-      redis!.pause();
-      await delay(2000 + random.integer(3000));
-      redis!.resume();
-    });
+    await strike('rooms, redis paused', { engine: 'redis', shape: ROOMS }, pauseRedis);
+  });
+
+  it('Redis is black-holed, and is back', () =>
+    strike('rooms, redis black-holed', { engine: 'redis', shape: ROOMS, withRedisProxy: true }, blackHoleRedis));
+
+  it('the backend that publishes is killed, or deployed anew', () =>
+    strike('rooms, publisher replaced', { engine: 'redis', shape: ROOMS, withSpare: true }, (arena, turn) =>
+      turn % 2 === 0 ? killPublisher(arena, turn) : stopPublisher(arena, turn),
+    ));
+
+  it('every fault there is, in a random order: whoever missed something is told', async () => {
+    const name = 'rooms, every fault';
+    const options = { engine: 'redis', ...ROOMS, withRedisProxy: true, withSpare: true } as const;
+    await using arena = await TopicArena.open(name, options);
+    await arena.publisher.publish(ROOMS.perSecond);
+    for (const [what, fault] of shuffled(Object.entries(EVERY_FAULT), arena.random)) {
+      console.log(`${name}: ${what}`);
+      await fault(arena, 0);
+      await delay(sized(BETWEEN_MS, 1000) + arena.random.integer(1000));
+    }
+    const account = await arena.account();
+    printTopicAccount(name, account);
+    expectNoUntoldLoss(account);
   });
 });
 
@@ -155,13 +211,14 @@ describe.each(ENGINES)('one large room with %s state', (engine) => {
 
   it('a crowd that stops reading holds up nobody else, costs a bounded amount, and misses nothing untold', async () => {
     const name = `hall, stalled, ${engine}`;
-    const shape = { topics: 1, perTopic: 100, topicsPerClient: 1, bytes: STALL.bytes, rules: SHORT_HISTORY };
+    const shape = { topics: 1, perTopic: READERS, topicsPerClient: 1, bytes: STALL.bytes, rules: SHORT_HISTORY };
     await using arena = await TopicArena.open(name, { engine, ...shape });
     const stalled = await arena.anotherCrowd(planOf(['t:0'], STALLED, 1));
-    const measure = async (): Promise<{ readonly lag: number; readonly bytes: number }> => {
+    const measure = async (): Promise<{ readonly lag: number; readonly bytes: number; readonly told: number }> => {
       await arena.crowd.mark();
       await delay(STALL.forMs);
-      return { lag: percentile((await arena.crowd.report()).lagsMs, 99), bytes: arena.workerBytes() };
+      const { lagsMs, told } = await arena.crowd.report();
+      return { lag: percentile(lagsMs, 99), bytes: arena.workerBytes(), told };
     };
     await arena.publisher.publish(STALL.perSecond);
     const before = await measure();
@@ -178,7 +235,9 @@ describe.each(ENGINES)('one large room with %s state', (engine) => {
       `${name}: ${JSON.stringify({ lagP99Ms: [before.lag, during.lag], mib, told, toldLost, recovered, lost, repeated })}`,
     );
     expect({ lost, repeated, violations }).toEqual({ lost: 0, repeated: 0, violations: [] });
-    expect(others).toMatchObject({ lost: 0, repeated: 0, told: 0, violations: [] });
+    expect(others).toMatchObject({ lost: 0, repeated: 0, violations: [] });
+    // While all of them read, a slow machine may be too much for itself.
+    expect(during.told).toBe(before.told);
     hold(`${name}: p99 of the others, ms`, during.lag, 3 * before.lag + 20);
     // Each may have as much waiting for it as its route allows, and one read of its socket.
     hold(`${name}: memory of ${STALLED} that do not read, MiB`, mib, Math.ceil((STALLED * 320) / 1024) + 32);

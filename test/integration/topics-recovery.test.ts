@@ -98,11 +98,15 @@ describe.each(ENGINES)('coming back, with %s state', (engine) => {
     client.unsubscribe(topic);
     await publish(topic, count);
     const answer = await client.subscribe(topic, { since: { epoch, ...since } });
-    expect(answer).toMatchObject({ recovered: false, epoch, offset: count });
+    expect(answer).toMatchObject({ recovered: false, epoch });
+    // What was published a moment ago may have reached this worker, or follows.
+    const { offset } = positionOf(answer);
+    expect(offset).toBeLessThanOrEqual(count);
     await publish(topic, 1);
     await client.until('what is new', () =>
       client.messages(topic).find((message) => message.startsWith(`${count + 1} `)),
     );
+    expect(offsetsOf(client, topic)).toEqual(range(offset + 1, count + 1));
   });
 
   it('with what is kept, to the last message of it, it misses nothing', async () => {

@@ -84,7 +84,8 @@ describe('a slow subscriber', () => {
     slow.socket.pause();
     await publishAll(topic, COUNT);
     await eventually(
-      async () => expect((await stage.balancers[0]!.admin(`/v1/sessions/${slow.id}`)).status).toBe(404),
+      async () =>
+        expect((await stage.balancers[0]!.admin(`/v1/sessions/${slow.id}`)).body).toMatchObject({ isHere: false }),
       { withinMs: 30_000, everyMs: 200 },
     );
   });

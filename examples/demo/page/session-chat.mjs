@@ -3,13 +3,16 @@
  * notice: answers that are missing, that come twice, and connections that drop.
  */
 import { connect } from './client.min.js';
+import { Network } from './topic-room.mjs';
 
 const COUNT_EVERY_MS = 250;
 
-/** `tools`: byId, setBadge, addLine, onSubmit of the page. */
+/** `tools`: byId, setBadge, addLine, onSubmit of the page. Answers the session, and the network that it is on. */
 export function runSessionChat({ byId, setBadge, addLine, onSubmit }) {
   const seen = { sent: 0, answered: 0, wrong: 0, rehomed: 0, resumed: 0 };
-  const session = connect(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/session`);
+  const network = new Network();
+  const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/session`;
+  const session = connect(url, { webSocket: network.webSocket });
   const show = () => {
     byId('session-count').textContent = `${seen.answered} of ${seen.sent}, ${seen.wrong} lost or repeated`;
     byId('session-moves').textContent = `${seen.rehomed} × other backend, ${seen.resumed} × resumed`;
@@ -54,4 +57,5 @@ export function runSessionChat({ byId, setBadge, addLine, onSubmit }) {
     show();
   }, COUNT_EVERY_MS);
   onSubmit('session', (text) => session.send(JSON.stringify({ kind: 'say', text })));
+  return { session, network };
 }

@@ -35,6 +35,8 @@ class Subscriber {
   /** Numbers that were missed, and said so. */
   toldLost = 0;
   told = 0;
+  /** Came again, after the word that what was before is forgotten. */
+  toldRepeated = 0;
   recovered = 0;
   last;
   position;
@@ -69,7 +71,9 @@ class Subscriber {
     this.received += 1;
     noteLag(Date.now() - sentAtMs);
     const { last } = this;
-    if (last !== undefined && number <= last) {
+    // Whoever took it has forgotten that, and it was published again: after the word that everything was forgotten.
+    if (last !== undefined && number <= last && this.mayJump) this.toldRepeated += 1;
+    else if (last !== undefined && number <= last) {
       this.repeated += 1;
       violate(this, `repeat or out of order: ${number} after ${last}`);
       return;
@@ -178,6 +182,7 @@ const ORDERS = {
     repeated: sum(({ repeated }) => repeated),
     told: sum(({ told }) => told),
     toldLost: sum(({ toldLost }) => toldLost),
+    toldRepeated: sum(({ toldRepeated }) => toldRepeated),
     recovered: sum(({ recovered }) => recovered),
     events,
     violations,

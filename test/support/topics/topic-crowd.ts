@@ -15,6 +15,8 @@ export interface TopicReport {
   readonly told: number;
   /** Missed, and said so. */
   readonly toldLost: number;
+  /** Came again after a told loss: published again, since the store had forgotten that it was. */
+  readonly toldRepeated: number;
   readonly recovered: number;
   readonly events: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
@@ -97,6 +99,7 @@ export class TopicCrowd implements AsyncDisposable {
       repeated: total('repeated'),
       told: total('told'),
       toldLost: total('toldLost'),
+      toldRepeated: total('toldRepeated'),
       recovered: total('recovered'),
       events,
       violations: reports.flatMap(({ violations }) => violations),

@@ -4,17 +4,29 @@
  * what subscribers saw. Orders come over IPC as `{id, order, …}`, as in session-crowd.mjs.
  *
  * A message is `<publisher> <number> <time, ms> <padding>`; the time is that of the first try.
+ *
+ * Every begin and every answer is written to a file before anything else happens, so that its successor goes on where it was
+ * killed: what was under way is published again with the same idempotency key. SIGTERM is what a deployment sends: nothing new is
+ * begun, what is under way gets its answer, the sessions go elsewhere.
  */
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createBackend } from '@holdfast/backend';
 
 const { values: flags } = parseArgs({
-  options: { port: { type: 'string' }, secret: { type: 'string' }, name: { type: 'string' } },
+  options: {
+    port: { type: 'string' },
+    secret: { type: 'string' },
+    name: { type: 'string' },
+    ledger: { type: 'string' },
+  },
 });
 
 const TICK_MS = 10;
 const MAX_KEPT = 20;
-const backend = createBackend({ secret: flags.secret });
+const DRAIN_MS = 3000;
+const ledger = openSync(flags.ledger, 'a');
+const backend = createBackend({ secret: flags.secret, signals: false });
 const topics = [];
 const failures = [];
 let failed = 0;
@@ -44,10 +56,22 @@ class Publishing {
   /** Answers false while the one before is under way. */
   next() {
     if (this.isBusy) return false;
-    this.isBusy = true;
     this.number += 1;
-    void this.#publish(this.number).finally(() => (this.isBusy = false));
+    writeSync(ledger, `begun ${this.name} ${this.number}\n`);
+    this.finish();
     return true;
+  }
+
+  /** The last one that was begun. */
+  finish() {
+    this.isBusy = true;
+    void this.#publish(this.number).finally(() => (this.isBusy = false));
+  }
+
+  accepted({ epoch, offset }) {
+    this.epochs.add(epoch);
+    this.published += 1;
+    this.top = offset;
   }
 
   /** Until it is accepted: with one idempotency key, it cannot come twice. */
@@ -57,10 +81,9 @@ class Publishing {
     const data = `${flags.name} ${number} ${Date.now()} ${this.padding}`;
     for (let isDone = false; !isDone;) {
       try {
-        const { epoch, offset } = await backend.publish(this.name, data, { idempotencyKey });
-        this.epochs.add(epoch);
-        this.published += 1;
-        this.top = offset;
+        const position = await backend.publish(this.name, data, { idempotencyKey });
+        writeSync(ledger, `done ${this.name} ${position.epoch} ${position.offset}\n`);
+        this.accepted(position);
         isDone = true;
       } catch (error) {
         keepFailure(`${this.name} ${number}: ${error.code ?? ''} ${error.message}`);
@@ -70,6 +93,23 @@ class Publishing {
     }
     this.longestMs = Math.max(this.longestMs, performance.now() - since);
   }
+}
+
+/** What the processes before this one did. */
+function takeOver() {
+  const byName = new Map(topics.map((topic) => [topic.name, topic]));
+  for (const line of readFileSync(flags.ledger, 'utf8').split('\n')) {
+    const [kind, name, first, offset] = line.split(' ');
+    const topic = byName.get(name);
+    if (kind === 'begun') topic.number = Number(first);
+    else if (kind === 'done') topic.accepted({ epoch: first, offset: Number(offset) });
+  }
+  for (const topic of topics) if (topic.published < topic.number) topic.finish();
+}
+
+async function untilAnswered() {
+  clearInterval(timer);
+  while (topics.some(({ isBusy }) => isBusy)) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function keepFailure(what) {
@@ -85,6 +125,7 @@ const ORDERS = {
   topics({ names, bytes }) {
     topics.length = 0;
     for (const name of names) topics.push(new Publishing(name, 'x'.repeat(Math.max(0, bytes - 26))));
+    takeOver();
     return {};
   },
   /** Of all topics together. */
@@ -106,8 +147,7 @@ const ORDERS = {
     return {};
   },
   async stop() {
-    clearInterval(timer);
-    while (topics.some(({ isBusy }) => isBusy)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await untilAnswered();
     return {};
   },
   report: () => ({
@@ -131,5 +171,11 @@ process.on('message', ({ id, order, ...args }) => {
       (answer) => process.send({ id, ...answer }),
       (error) => process.send({ id, error: error.message }),
     );
+});
+process.once('SIGTERM', async () => {
+  await untilAnswered();
+  await backend.drain({ timeoutMs: DRAIN_MS });
+  closeSync(ledger);
+  process.exit(0);
 });
 process.on('disconnect', () => process.exit(0));

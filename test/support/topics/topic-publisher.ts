@@ -1,4 +1,8 @@
-/** A backend process that publishes, on a port that it keeps: it can be killed, and another one put in its place. */
+/** A backend process that publishes, on a port that it keeps: it can be ended, and another one takes over where it was. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SECRET } from '../holdfast.js';
 import { freePort } from '../ports.js';
 import { OrderedProcess } from '../sessions/orders.js';
@@ -21,29 +25,45 @@ export interface PublisherReport {
 
 export class TopicPublisher implements AsyncDisposable {
   readonly url: string;
-  readonly #process: OrderedProcess;
+  readonly #args: readonly string[];
+  readonly #folder: string;
+  #process: OrderedProcess;
+  #topics: { readonly names: readonly string[]; readonly bytes: number } = { names: [], bytes: 0 };
+  #perSecond = 0;
 
-  private constructor(process: OrderedProcess, port: number) {
-    this.#process = process;
+  private constructor(name: string, port: number) {
     this.url = `http://127.0.0.1:${port}`;
+    this.#folder = mkdtempSync(join(tmpdir(), 'holdfast-publisher-'));
+    const ledger = join(this.#folder, 'ledger');
+    this.#args = ['--port', `${port}`, '--secret', SECRET, '--name', name, '--ledger', ledger];
+    this.#process = this.#fork();
   }
 
   static async start(name: string): Promise<TopicPublisher> {
-    const port = await freePort();
-    const script = new URL('./topic-publisher.mjs', import.meta.url);
-    const process = new OrderedProcess(script, ['--port', `${port}`, '--secret', SECRET, '--name', name]);
-    const publisher = new TopicPublisher(process, port);
-    await process.ask('listen');
+    const publisher = new TopicPublisher(name, await freePort());
+    await publisher.#process.ask('listen');
     return publisher;
   }
 
   async topics(names: readonly string[], bytes = 128): Promise<void> {
-    await this.#process.ask('topics', { names, bytes });
+    this.#topics = { names, bytes };
+    await this.#process.ask('topics', this.#topics);
   }
 
   /** Messages per second to all topics together. */
   async publish(perSecond: number): Promise<void> {
+    this.#perSecond = perSecond;
     await this.#process.ask('publish', { perSecond });
+  }
+
+  /** Ends the process by the signal; `downMs` after its end, its successor publishes on. */
+  async replace(signal: 'SIGKILL' | 'SIGTERM', downMs = 0): Promise<void> {
+    await this.#process.end(signal);
+    await delay(downMs);
+    this.#process = this.#fork();
+    await this.#process.ask('listen');
+    await this.#process.ask('topics', this.#topics);
+    await this.#process.ask('publish', { perSecond: this.#perSecond });
   }
 
   /** Resolves when every publish that was begun has its answer. */
@@ -56,8 +76,13 @@ export class TopicPublisher implements AsyncDisposable {
     return this.#process.ask<PublisherReport>('report');
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#process[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #fork(): OrderedProcess {
+    return new OrderedProcess(new URL('./topic-publisher.mjs', import.meta.url), this.#args);
   }
 }
 

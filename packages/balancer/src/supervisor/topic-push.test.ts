@@ -58,7 +58,7 @@ async function ready(): Promise<Stage> {
 }
 
 async function heardBy(stage: Stage, workerId: number): Promise<Heard> {
-  const asked = stage.supervisor.askMetrics().find((worker) => worker.workerId === workerId);
+  const asked = stage.supervisor.askMetrics('all').find((worker) => worker.workerId === workerId);
   const [heard] = (await asked?.metrics) ?? [];
   return (heard ?? { lives: 0, messages: 0, last: 0 }) as Heard;
 }

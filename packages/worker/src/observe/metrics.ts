@@ -3,11 +3,16 @@
  * all workers. Gauges carry the worker's id, counters do not need it.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Counter as PromCounter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter as PromCounter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ClientSockets } from '../listener/client-sockets.js';
+import { addProcessMetrics } from './process-metrics.js';
 import type { RequestTimes } from './request-times.js';
 import type { RehomeTimes } from '../session/stats.js';
 import { addTopicMetrics, type TopicMetricsSource } from '../topic/topic-metrics.js';
+import { addCapacityMetrics, type CapacityFacts } from './capacity-metrics.js';
 import { addSessionMetrics, type SessionMetricsSource } from './session-metrics.js';
+import { addSocketMetrics } from './socket-metrics.js';
+import type { MetricsAsked } from '../control/messages.js';
 import type { Counter, IsMember, Traffic, TrafficCounts } from './traffic.js';
 
 export interface MetricsSources {
@@ -22,6 +27,8 @@ export interface MetricsSources {
   readonly underflows: () => number;
   readonly sessions: () => SessionMetricsSource;
   readonly topics: () => TopicMetricsSource;
+  readonly capacity: () => CapacityFacts;
+  readonly sockets: () => ClientSockets;
 }
 
 export interface WorkerMetrics {
@@ -32,17 +39,22 @@ export interface WorkerMetrics {
   readonly onStateCall: (operation: string, outcome: 'ok' | 'error', tookMs: number) => void;
   /** Longest delay of the event loop since the last call. */
   eventLoopLagMs(): number;
-  collect(): Promise<readonly object[]>;
+  collect(asked: MetricsAsked): Promise<readonly object[]>;
 }
+
+/** Longer would hide short stalls; each time it wakes a process that may have nothing else to do. */
+const LOOP_RESOLUTION_MS = 50;
 
 export function createWorkerMetrics(sources: MetricsSources): WorkerMetrics {
   const registry = new Registry();
   const worker = String(sources.workerId);
-  collectDefaultMetrics({ register: registry, prefix: 'holdfast_worker_', labels: { worker } });
+  addProcessMetrics(registry, 'holdfast_worker_', { worker });
   addTrafficMetrics(registry, worker, sources.traffic);
   addResultMetrics(registry, sources.traffic);
   const rehomeTimes = addSessionMetrics(registry, worker, sources.sessions);
   const observeTopicLag = addTopicMetrics(registry, worker, sources.topics);
+  addCapacityMetrics(registry, worker, sources.capacity);
+  addSocketMetrics(registry, worker, sources.sockets);
   const loop = addGauges(registry, worker, sources);
   const requests = new Histogram({
     name: 'holdfast_http_request_duration_seconds',
@@ -64,11 +76,18 @@ export function createWorkerMetrics(sources: MetricsSources): WorkerMetrics {
     observeTopicLag,
     onStateCall: (operation, outcome, tookMs) => stateCalls.observe({ operation, outcome }, tookMs / 1000),
     eventLoopLagMs: loop,
-    collect: () => {
+    collect: (asked) => {
       sources.traffic.prune(sources.isMember, performance.now());
-      return registry.getMetricsAsJSON();
+      return asked === 'all' ? registry.getMetricsAsJSON() : collectCounts(registry);
     },
   };
+}
+
+/** Gauges look at every connection when they are asked. */
+function collectCounts(registry: Registry): Promise<readonly object[]> {
+  const metrics = registry.getMetricsAsArray().map(({ name }) => registry.getSingleMetric(name));
+  const counts = metrics.filter((metric) => metric instanceof PromCounter || metric instanceof Histogram);
+  return Promise.all(counts.map((metric) => metric.get()));
 }
 
 type CountOf = (counts: TrafficCounts) => number;
@@ -170,7 +189,7 @@ function addResultMetrics(registry: Registry, traffic: Traffic): void {
 
 /** Returns the reader of the event loop's delay, which the heartbeat to the supervisor shares. */
 function addGauges(registry: Registry, worker: string, sources: MetricsSources): () => number {
-  const delay = monitorEventLoopDelay({ resolution: 10 });
+  const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   delay.enable();
   let lastLagMs = 0;
   const gauge = (name: string, help: string, set: (metric: Gauge) => void, labelNames: string[] = []): void => {
@@ -205,7 +224,7 @@ function addGauges(registry: Registry, worker: string, sources: MetricsSources):
   );
   return () => {
     // The histogram counts its own interval in.
-    lastLagMs = Math.max(0, delay.max / 1e6 - 10);
+    lastLagMs = Math.max(0, delay.max / 1e6 - LOOP_RESOLUTION_MS);
     delay.reset();
     return Math.round(lastLagMs * 10) / 10;
   };

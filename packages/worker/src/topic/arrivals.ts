@@ -169,6 +169,7 @@ export class Arrivals {
       for (const { bytes, isBinary } of missed) {
         if (isGivenUp(membership)) return;
         session.sendTopicFrame(bytes, isBinary);
+        this.#host.audience.slow.look(session);
       }
     });
     // Whoever could not be sent all of it will ask again.

@@ -11,19 +11,32 @@ import type { RecentFrame } from './recent-messages.js';
 import type { Membership } from './session-topics.js';
 import type { Broadcast } from './broadcast.js';
 import type { TopicSession } from './session-topics.js';
+import { LOOK_EVERY_BYTES, type SlowSubscribers } from './slow-subscribers.js';
 import type { TopicStats } from './topic-stats.js';
 
 type Part = 'sdk' | 'plain' | 'watchers';
 
+/** What audiences need of their worker. */
+export interface AudienceHost {
+  readonly broadcast: Broadcast;
+  readonly stats: TopicStats;
+  readonly slow: Pick<SlowSubscribers, 'look'>;
+}
+
 export class Audience {
+  readonly slow: Pick<SlowSubscribers, 'look'>;
   readonly #topic: string;
   readonly #broadcast: Broadcast;
   readonly #stats: TopicStats;
+  readonly #listeners = new Set<TopicSession>();
   readonly #channels: Readonly<Record<Part, string>>;
   readonly #counts = { sdk: 0, plain: 0, watchers: 0 };
   #lagSeenAtMs = 0;
+  /** Published since it was last seen what waits for whom. */
+  #unseenBytes = 0;
 
-  constructor(topic: string, broadcast: Broadcast, stats: TopicStats) {
+  constructor(topic: string, { broadcast, stats, slow }: AudienceHost) {
+    this.slow = slow;
     this.#topic = topic;
     this.#broadcast = broadcast;
     this.#stats = stats;
@@ -37,7 +50,10 @@ export class Audience {
   /** It hears the topic from the next message on, and who comes and goes if it wants to know. */
   admit(membership: Membership): void {
     const { session, wantsPresence } = membership;
-    if (!membership.isListening) this.#add(session, kindOf(session));
+    if (!membership.isListening) {
+      this.#listeners.add(session);
+      this.#add(session, kindOf(session));
+    }
     if (wantsPresence && !membership.isWatching) this.#add(session, 'watchers');
     if (!wantsPresence && membership.isWatching) this.#remove(session, 'watchers');
     membership.isListening = true;
@@ -46,6 +62,7 @@ export class Audience {
 
   /** @param isGone its connection is, and with it what it listened to. */
   dismiss(membership: Membership, isGone: boolean): void {
+    this.#listeners.delete(membership.session);
     const listener = isGone ? undefined : membership.session;
     if (membership.isWatching) this.#remove(listener, 'watchers');
     if (membership.isListening) this.#remove(listener, kindOf(membership.session));
@@ -54,8 +71,10 @@ export class Audience {
 
   /** Answers the frame of SDK clients, if there are any, or somebody keeps them (`isKept`). */
   deliver(message: TopicMessage, isKept: boolean): RecentFrame | undefined {
-    const { sdk, plain } = this.#counts;
     const { isBinary, data, offset } = message;
+    this.#unseenBytes += data.length;
+    if (this.#unseenBytes >= LOOK_EVERY_BYTES) this.#lookAtAll(data.length);
+    const { sdk, plain } = this.#counts;
     this.#observeLag(message);
     if (plain > 0) {
       this.#stats.delivered.plain += plain;
@@ -85,6 +104,12 @@ export class Audience {
       member: { id: member.id, info: infoOf(member.info) },
     });
     this.#broadcast.publish(this.#channels.watchers, frame, false);
+  }
+
+  /** Before so many bytes are published. */
+  #lookAtAll(nextBytes: number): void {
+    this.#unseenBytes = nextBytes;
+    for (const session of this.#listeners) this.slow.look(session);
   }
 
   #add(session: TopicSession, part: Part): void {

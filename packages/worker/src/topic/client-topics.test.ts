@@ -212,6 +212,26 @@ describe('a client that comes back', () => {
   });
 });
 
+describe('a client that comes back to a topic that its backend has it join, too', () => {
+  it.each([
+    { first: 'join', order: ['join', 'hello'] },
+    { first: 'its own wish', order: ['hello', 'join'] },
+  ])('misses nothing when the $first is first', async ({ order }) => {
+    const session = scene.session();
+    const { epoch } = scene.stage.server.stored('news');
+    await scene.stage.publish('news', 'one', 'two');
+    // Its backend is asked whether it may, which takes longer than to say what it joins.
+    scene.client.onHello(session, [{ topic: 'news', epoch, offset: 1, presence: false, joined: false }]);
+    if (order[0] === 'hello') await settle();
+    scene.backend.onJoin(session, { topic: 'news', info: undefined });
+    await settle();
+    const told = session.controls('s');
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.every(({ recovered, offset }) => recovered === true && offset === 1)).toBe(true);
+    expect(session.received.at(-1)).toMatch(/two$/);
+  });
+});
+
 describe('a client that publishes', () => {
   it('is told where its message is', async () => {
     const session = scene.session(CLAIMS);

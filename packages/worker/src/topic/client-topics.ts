@@ -94,9 +94,13 @@ export class ClientTopics {
   onHello(session: TopicSession, held: readonly HeldTopic[]): void {
     const asked: Subscribe[] = [];
     for (const { topic, epoch, offset, presence, joined } of held) {
-      if (joined) (topicsOf(session).heldPositions ??= new Map()).set(topic, { epoch, offset });
-      else if (!isTopicName(topic)) refuseSubscribe(session, topic, 'invalid');
-      else asked.push({ topic, since: { epoch, offset }, presence });
+      if (!joined && !isTopicName(topic)) {
+        refuseSubscribe(session, topic, 'invalid');
+        continue;
+      }
+      // Also of what it asks for itself: its backend may have it join the same topic, and be first.
+      (topicsOf(session).heldPositions ??= new Map()).set(topic, { epoch, offset });
+      if (!joined) asked.push({ topic, since: { epoch, offset }, presence });
     }
     if (asked.length > 0) void this.#subscribeOnceAllowed(session, asked);
   }
@@ -122,6 +126,7 @@ export class ClientTopics {
   #subscribe(session: TopicSession, { topic, since, presence }: Subscribe, permission: Permission): void {
     if (typeof permission === 'string') return refuseSubscribe(session, topic, permission);
     const { info } = permission;
+    session.topics?.heldPositions?.delete(topic);
     const taken = this.#options.topics.subscribe(session, { topic, since, presence, info, by: 'client' });
     if (taken === 'limit') refuseSubscribe(session, topic, 'limit');
   }

@@ -21,6 +21,10 @@ export interface TopicSession {
   readonly resumeWindowMs: number;
   /** The one that has it now; without one the answer is that there is none. */
   askBackend(body: object): Promise<BackendAnswer>;
+  /** Taken for it, and not yet taken by the network. */
+  readonly bufferedBytes: number;
+  /** How much that may be, by its route. */
+  readonly bufferBytes: number;
   /** A control frame. */
   send(frame: string): void;
   /** Past the numbering of data frames: what it carries is numbered by its topic. */
@@ -88,7 +92,7 @@ export class SessionTopics {
   memberships: readonly Membership[] = [];
   /** It was not sent something since it reads too slowly, and has not been told yet. Since when; 0: it keeps up. */
   behindSinceMs = 0;
-  /** Topics that its client says it heard, whose join its backend has not repeated yet. Used once. */
+  /** Where its client says it is, of topics that neither its backend's join nor its own wish has come to since. Used once. */
   heldPositions: Map<string, TopicPosition> | undefined;
   /** What it was allowed to do, once it has asked. */
   grants: Grants | undefined;

@@ -87,6 +87,47 @@ describe('a slow client', () => {
     expect(slow.isEndedSlow).toBe(true);
   });
 
+  it('is silenced before what waits for it is more than its buffer, and caught up once it has taken that', async () => {
+    const stage = stageOf();
+    const [slow, other] = [await subscribed(stage), await subscribed(stage)];
+    const long = 'x'.repeat(20_000);
+    slow.bufferedBytes = slow.bufferBytes - 30_000;
+    await stage.publish('news', long, long, long);
+    expect(heard(slow)).toHaveLength(2);
+    expect(heard(other)).toHaveLength(4);
+    expect(stage.bounds).toEqual(['topic_buffer']);
+    slow.bufferedBytes = 0;
+    stage.slow.onWritable(slow, 0);
+    stage.subscribe(slow, 'news', 1);
+    await settle();
+    expect(slow.received.slice(-2)).toEqual([frame('news', 2, long), frame('news', 3, long)]);
+  });
+
+  it('that has little waiting for it is left alone, however much is published', async () => {
+    const stage = stageOf();
+    const client = await subscribed(stage);
+    client.bufferedBytes = 100_000;
+    await stage.publish('news', ...Array.from({ length: 20 }, () => 'x'.repeat(20_000)));
+    expect(heard(client)).toHaveLength(21);
+    expect(stage.bounds).toEqual([]);
+  });
+
+  it('is not given all that it missed at once, where that is more than its buffer', async () => {
+    const stage = stageOf();
+    const long = 'x'.repeat(100_000);
+    await subscribed(stage);
+    await stage.publish('news', long, long, long, long, long);
+    const back = stage.session({ onFrame: (bytes) => (back.bufferedBytes += bytes.length) });
+    stage.subscribe(back, 'news', 0);
+    await settle();
+    expect(back.received.filter((text) => text.startsWith('d'))).toHaveLength(3);
+    back.bufferedBytes = 0;
+    stage.slow.onWritable(back, 0);
+    stage.subscribe(back, 'news', 3);
+    await settle();
+    expect(back.received.filter((text) => text.startsWith('d'))).toHaveLength(5);
+  });
+
   it('that falls behind while it is given what it missed is not on the topic, and asks again', async () => {
     const stage = stageOf();
     await subscribed(stage);

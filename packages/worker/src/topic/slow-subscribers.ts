@@ -1,8 +1,10 @@
 /**
- * Clients that read more slowly than their topics speak. What native publish cannot buffer for a client is dropped, for it
- * alone: it never slows others down. From then on it hears nothing until it has caught up with what is buffered; an SDK client
- * is then told which topics to ask for again, and misses nothing that is kept. A plain client cannot be told in any other way
- * than by losing its connection.
+ * Clients that read more slowly than their topics speak. One for which its route's buffer waits hears nothing more until it has
+ * caught up with what is buffered; it never slows others down. An SDK client is then told which topics to ask for again, and
+ * misses nothing that is kept. A plain client cannot be told in any other way than by losing its connection.
+ *
+ * Native publish has a bound of its own, which drops frames, but one for all: a buffer and the largest message. A thousand clients
+ * at that bound cost four times what they were promised, so each topic looks at what waits for its own now and then (audience.ts).
  */
 import { CloseCode, encodeLagging } from '@holdfast/protocol';
 import { topicsOf } from './session-topics.js';
@@ -14,6 +16,10 @@ const GIVE_UP_AFTER_MS = 10_000;
 /** Not 0: data may flow all the time. */
 const CAUGHT_UP_BYTES = 16 * 1024;
 const TICK_MS = 1000;
+/** A topic looks at its clients each time that it has published so much, which is then too rare to cost anything. */
+export const LOOK_EVERY_BYTES: number = 32 * 1024;
+/** However small the buffer: less may wait to be written together, and nothing would tell when it has gone. */
+const LEAST_BUFFER_BYTES = 64 * 1024;
 
 export class SlowSubscribers {
   readonly #stats: TopicStats;
@@ -32,14 +38,16 @@ export class SlowSubscribers {
     clearInterval(this.#timer);
   }
 
+  /** Silences it if so much waits for it that what its topics say until the next look would not fit. Not to be called by `onDropped`. */
+  look(session: TopicSession): void {
+    const { bufferedBytes, bufferBytes } = session;
+    if (bufferedBytes + LOOK_EVERY_BYTES <= Math.max(bufferBytes, LEAST_BUFFER_BYTES)) return;
+    if (this.#fallBehind(session)) silence(session);
+  }
+
   /** Something for this client was dropped; maybe nothing of a topic, and certainly more than one frame of them. */
   onDropped(session: TopicSession): void {
-    const { topics } = session;
-    if (topics === undefined || topics.memberships.length === 0 || topics.isBehind) return;
-    topics.behindSinceMs = performance.now();
-    this.#stats.dropped += 1;
-    this.#stats.boundHit('topic_buffer');
-    this.#behind.add(session);
+    if (!this.#fallBehind(session)) return;
     this.#toSilence.push(session);
     if (this.#toSilence.length === 1) setImmediate(() => this.#silence());
   }
@@ -56,11 +64,19 @@ export class SlowSubscribers {
     this.#behind.delete(session);
   }
 
+  /** False: there is nothing to silence. */
+  #fallBehind(session: TopicSession): boolean {
+    const { topics } = session;
+    if (topics === undefined || topics.memberships.length === 0 || topics.isBehind) return false;
+    topics.behindSinceMs = performance.now();
+    this.#stats.dropped += 1;
+    this.#stats.boundHit('topic_buffer');
+    this.#behind.add(session);
+    return true;
+  }
+
   #silence(): void {
-    for (const session of this.#toSilence.splice(0)) {
-      if (session.isOver) continue;
-      for (const membership of topicsOf(session).memberships) membership.topic.silence(membership, false);
-    }
+    for (const session of this.#toSilence.splice(0)) if (!session.isOver) silence(session);
   }
 
   #catchUp(session: TopicSession): void {
@@ -80,4 +96,8 @@ export class SlowSubscribers {
       session.endSlow();
     }
   }
+}
+
+function silence(session: TopicSession): void {
+  for (const membership of topicsOf(session).memberships) membership.topic.silence(membership, false);
 }

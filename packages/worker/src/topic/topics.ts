@@ -13,6 +13,7 @@ import { Topic, type TopicHost } from './topic.js';
 import type { TopicRules } from './topic-rules.js';
 import type { Broadcast } from './broadcast.js';
 import type { TopicSession } from './session-topics.js';
+import type { SlowSubscribers } from './slow-subscribers.js';
 import type { TopicStats } from './topic-stats.js';
 
 export interface TopicsOptions {
@@ -22,6 +23,7 @@ export interface TopicsOptions {
   readonly rules: TopicRules;
   readonly stats: TopicStats;
   readonly members: TopicMembers;
+  readonly slow: Pick<SlowSubscribers, 'look'>;
 }
 
 /** Who is on a topic that has presence, as others see it. */
@@ -190,8 +192,8 @@ export class Topics implements TopicBusListener, TopicHost {
     const known = this.#all.get(name);
     if (known !== undefined) return known;
     if (this.#all.size >= MAX_TOPICS) return undefined;
-    const { rules, broadcast, bus } = this.#options;
-    const audience = new Audience(name, broadcast, this.stats);
+    const { rules, bus } = this.#options;
+    const audience = new Audience(name, this.#options);
     const topic = new Topic({ name, rule: rules.of(name), audience, host: this });
     topic.heardAtMs = performance.now();
     this.#all.set(name, topic);

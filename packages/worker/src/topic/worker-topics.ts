@@ -47,7 +47,9 @@ export class WorkerTopics {
     const rules = new TopicRules(options.rules);
     const stats = new TopicStats(options.boundHit);
     const presence = new Presence({ store: state.presence, owner, stats });
-    const topics = new Topics({ store: state.topics, bus: state.bus, broadcast, rules, stats, members: presence });
+    const slow = new SlowSubscribers(stats);
+    const { topics: store, bus } = state;
+    const topics = new Topics({ store, bus, broadcast, rules, stats, members: presence, slow });
     const isAlive = (id: string): boolean => presence.isAlive(id);
     const requests = new TopicRequests({ store: state.topics, presence: state.presence, rules, stats, isAlive });
     const rates = new ClientRates(rules, stats);
@@ -58,7 +60,7 @@ export class WorkerTopics {
     this.#presence = presence;
     this.#client = new ClientTopics({ topics, requests, authorization: new Authorization(), rates, stats });
     this.#backend = new BackendTopics({ topics, requests, stats, log });
-    this.#slow = new SlowSubscribers(stats);
+    this.#slow = slow;
   }
 
   /** Topics that clients of this worker are on. */

@@ -45,6 +45,8 @@ export class FakeSession implements TopicSession {
   readonly received: string[] = [];
   /** Frames that are dropped before one is taken again. */
   toDrop = 0;
+  bufferedBytes = 0;
+  readonly bufferBytes: number = 256 * 1024;
   readonly #options: FakeSessionOptions;
 
   constructor(options: FakeSessionOptions) {

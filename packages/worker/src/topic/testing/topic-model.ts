@@ -29,12 +29,14 @@ export class TopicModel {
   constructor(messages: number, random: () => number) {
     this.#messages = messages;
     this.server = new FakeTopicServer({ delayMs: () => Math.floor(random() * 8) });
+    this.slow = new SlowSubscribers(this.stats);
     this.topics = new Topics({
       store: this.server,
       bus: this.server.bus,
       broadcast: this.#broadcast,
       rules: new TopicRules([{ ...DEFAULT_TOPIC_RULE, history: { messages, ageMs: 60_000 } }]),
       stats: this.stats,
+      slow: this.slow,
       members: {
         join: () => undefined,
         leave: () => undefined,
@@ -43,7 +45,6 @@ export class TopicModel {
         count: () => Promise.resolve(0),
       },
     });
-    this.slow = new SlowSubscribers(this.stats);
     for (let i = 0; i < CLIENTS; i += 1) {
       const client: ModelClient = {
         session: undefined,

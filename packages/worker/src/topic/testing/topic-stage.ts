@@ -25,12 +25,14 @@ export class TopicStage {
 
   constructor(rules: readonly Partial<TopicRule>[] = []) {
     this.rules = new TopicRules(rules.map((rule) => ({ ...DEFAULT_TOPIC_RULE, ...rule })));
+    this.slow = new SlowSubscribers(this.stats);
     this.topics = new Topics({
       store: this.server,
       bus: this.server.bus,
       broadcast: this.broadcast,
       rules: this.rules,
       stats: this.stats,
+      slow: this.slow,
       members: {
         join: (membership, info) => this.#note('join', membership, JSON.stringify(info)),
         leave: (membership, isLost) => this.#note(isLost ? 'linger' : 'leave', membership),
@@ -39,7 +41,6 @@ export class TopicStage {
         count: () => Promise.resolve(this.memberCount),
       },
     });
-    this.slow = new SlowSubscribers(this.stats);
   }
 
   session(options: Partial<FakeSessionOptions> = {}): FakeSession {
