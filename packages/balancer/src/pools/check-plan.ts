@@ -15,11 +15,11 @@ export function planChecks(rosters: Iterable<Roster>): CheckPlan {
   const jobs = new Map<string, CheckJob>();
   const concerned = new Map<string, { roster: Roster; id: string }[]>();
   for (const roster of rosters) {
-    const config = roster.config.health;
+    const { health: config, tls, proxy, proxyProtocol } = roster.config;
     if (config === undefined) continue;
     for (const [id, { listed }] of roster.members) {
-      const target = { url: listed.url, serverName: listed.serverName };
-      const key = JSON.stringify([target, config]);
+      const target = { url: listed.url, serverName: listed.serverName, tls, proxy, proxyProtocol };
+      const key = JSON.stringify([target.url, target.serverName, tls?.digest, proxy, proxyProtocol, config]);
       jobs.set(key, { key, target, config });
       concerned.set(key, [...(concerned.get(key) ?? []), { roster, id }]);
     }

@@ -3,10 +3,10 @@
  * The wire work is `ws`: it masks, validates the backend's answer (Accept, subprotocol, extensions) and its frames.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import net from 'node:net';
-import tls from 'node:tls';
+import type net from 'node:net';
 import { WebSocket } from 'ws';
 import type { Backend } from '../pool/backend.js';
+import { handOver, type OnConnection, openConnection } from '../pool/connect-options.js';
 import { UpstreamSocket } from './upstream-socket.js';
 
 declare module 'ws' {
@@ -20,7 +20,9 @@ declare module 'ws' {
 }
 
 export interface DialOptions {
-  readonly backend: Pick<Backend, 'url' | 'endpoint' | 'certificateName'>;
+  readonly backend: Pick<Backend, 'url' | 'endpoint' | 'certificateName' | 'tls' | 'proxy'>;
+  /** See ConnectOptions. */
+  readonly firstBytes: Uint8Array | undefined;
   /** Path with query. */
   readonly target: string;
   /** Names and values in turn. */
@@ -81,7 +83,9 @@ class Dial {
   #isSettled = false;
   #timer: NodeJS.Timeout | undefined;
   #upstream: WebSocket | undefined;
-  /** Undefined: over TLS. */
+  /** For connections that take more than one step. */
+  #connecting: AbortController | undefined;
+  /** Undefined: over TLS, or through a proxy. */
   #socket: UpstreamSocket | undefined;
   #headers: IncomingMessage['headers'] = {};
   #protocol: string | undefined;
@@ -129,7 +133,7 @@ class Dial {
       autoPong: false,
       // The parser works on bytes that the next read overwrites: an event put off would find others, see UpstreamSocket.
       allowSynchronousEvents: true,
-      createConnection: () => this.#connect(),
+      createConnection: (_options: object, done: OnConnection) => this.#connect(done),
     });
     this.#upstream = upstream;
     upstream.on('upgrade', (response) => this.#onUpgrade(response));
@@ -138,24 +142,32 @@ class Dial {
     upstream.on('open', () => this.#onOpen(upstream));
   }
 
-  #connect(): net.Socket {
-    const { host, port, isTls } = this.#options.backend.endpoint;
-    if (isTls) return this.#connectTls();
+  /** Undefined: `done` gets it. */
+  #connect(done: OnConnection): net.Socket | undefined {
+    const { backend, firstBytes } = this.#options;
+    const { host, port, isTls } = backend.endpoint;
+    if (isTls || backend.proxy !== undefined) {
+      void handOver(this.#connectInSteps(), done);
+      return undefined;
+    }
     this.#socket = new UpstreamSocket(host, port);
-    return this.#watch(this.#socket.socket, 'connect');
+    if (firstBytes !== undefined) this.#socket.socket.write(firstBytes);
+    return this.#watch(this.#socket.socket);
   }
 
-  #connectTls(): net.Socket {
-    const { endpoint, certificateName } = this.#options.backend;
-    const { host, port } = endpoint;
-    // An address is no name for SNI (RFC 6066 §3); TLS verifies it by the address it connects to.
-    const name = net.isIP(certificateName) === 0 ? { servername: certificateName } : {};
-    return this.#watch(tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...name }), 'secureConnect');
+  async #connectInSteps(): Promise<net.Socket> {
+    const { endpoint, certificateName, tls, proxy } = this.#options.backend;
+    const { firstBytes } = this.#options;
+    this.#connecting = new AbortController();
+    const options = { endpoint, certificateName, tls, proxy, firstBytes };
+    const socket = await openConnection(options, this.#connecting.signal);
+    this.#onConnected();
+    return socket;
   }
 
-  #watch(socket: net.Socket, connected: 'connect' | 'secureConnect'): net.Socket {
+  #watch(socket: net.Socket): net.Socket {
     socket.setNoDelay(true);
-    socket.once(connected, () => this.#onConnected());
+    socket.once('connect', () => this.#onConnected());
     return socket;
   }
 
@@ -229,6 +241,7 @@ class Dial {
   #fail(result: DialResult): void {
     if (this.#isSettled) return;
     this.#settle(result);
+    this.#connecting?.abort(new Error('expected somebody to wait for this connection, got nobody'));
     // `terminate` while connecting emits an error, which the listener above takes and ignores.
     this.#upstream?.terminate();
   }

@@ -29,11 +29,14 @@ const CONFIG: PoolConfig = {
   backends: { type: 'static', backends: [] },
   balance: 'least-connections',
   sticky: undefined,
+  proxy: undefined,
+  proxyProtocol: undefined,
   health: undefined,
   outlier: { consecutiveFailures: 0, baseEjectionMs: 1, maxEjectionMs: 1, maxEjectedPercent: 1 },
+  tls: undefined,
   slowStartMs: 0,
   panicThreshold: 0,
-  timeouts: { connectMs: 5000, handshakeMs: 1, idleMs: 1, responseMs: 1 },
+  timeouts: { connectMs: 5000, handshakeMs: 1, idleMs: 1, responseMs: 1, drainMs: 0 },
   retries: 1,
 };
 const SNAPSHOT = { id: 'b1', url: 'https://b1:9', weight: 1, state: 'ready' as const, slowStartedAt: undefined };
@@ -73,7 +76,16 @@ describe('a link', () => {
     expect(pool.pick()).toBeUndefined();
     await pass(5);
     expect(targets).toEqual([
-      { isTls: true, host: 'b1', port: 9, url: 'wss://b1:9/t', certificateName: 'b1', connectTimeoutMs: 5000 },
+      {
+        isTls: true,
+        host: 'b1',
+        port: 9,
+        url: 'wss://b1:9/t',
+        certificateName: 'b1',
+        tls: undefined,
+        proxy: undefined,
+        connectTimeoutMs: 5000,
+      },
     ]);
     expect(spy.onReady).toHaveBeenCalledOnce();
     expect(pool.pick()?.id).toBe('b1');

@@ -237,13 +237,15 @@ export class Link implements TrunkListener {
   }
 
   #target(): TrunkTarget {
-    const { endpoint, url, certificateName } = this.backend;
+    const { endpoint, url, certificateName, tls, proxy } = this.backend;
     const { session, timeouts } = this.pool.config;
     const connectTimeoutMs = this.isReturning ? Math.min(REDIAL_TIMEOUT_MS, timeouts.connectMs) : timeouts.connectMs;
     return {
       ...endpoint,
       url: url.replace(/^http/, 'ws') + (session?.trunkPath ?? ''),
       certificateName,
+      tls,
+      proxy,
       connectTimeoutMs,
     };
   }

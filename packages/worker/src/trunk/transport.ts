@@ -2,6 +2,8 @@
  * What a trunk needs of the connection under it. One implementation has sockets (ws-transport.ts); tests and simulations
  * pass their own. Whoever dials sets the three handlers before anything can happen; after `onClose` nothing comes any more.
  */
+import type { PoolTlsConfig, SocksProxy } from '../config.js';
+
 export interface TrunkTransport {
   /** Never throws; what is sent after the end is dropped. The batch is not touched again by the caller. */
   send(batch: Uint8Array): void;
@@ -25,6 +27,10 @@ export interface TrunkTarget {
   readonly isTls: boolean;
   /** What the certificate has to be for. */
   readonly certificateName: string;
+  /** See Backend.tls. */
+  readonly tls: PoolTlsConfig | undefined;
+  /** See Backend.proxy. */
+  readonly proxy: SocksProxy | undefined;
   readonly connectTimeoutMs: number;
 }
 

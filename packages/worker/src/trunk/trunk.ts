@@ -177,10 +177,9 @@ export class Trunk implements FrameVisitor {
     this.#sendJson(TrunkKind.Result, { ref, ...result });
   }
 
-  /** Says that this trunk will be closed. */
+  /** Says that this trunk will be closed. Until then it takes sessions: of clients that are still let in. */
   announceDrain(drain: Drain): void {
     if (this.backend === undefined) return;
-    this.#move({ type: 'drain' });
     this.#sendJson(TrunkKind.Drain, drain);
   }
 

@@ -28,6 +28,8 @@ function dial(port: number, connectTimeoutMs = 5000) {
     port,
     isTls: false,
     certificateName: '',
+    tls: undefined,
+    proxy: undefined,
     connectTimeoutMs,
   });
   closing.push(() => transport.terminate());

@@ -3,8 +3,6 @@
  * masked with zeros, which costs no pass over the bytes (RFC 6455 §5.3 wants the mask unpredictable because of caches that
  * a script could poison; what a worker sends is framed by the worker). No compression: see the relay's dialler.
  */
-import net from 'node:net';
-import tls from 'node:tls';
 import {
   ABNORMAL_CLOSURE,
   cutCloseReason,
@@ -14,6 +12,7 @@ import {
   TRUNK_SUBPROTOCOL,
 } from '@holdfast/protocol';
 import { WebSocket } from 'ws';
+import { handOver, type OnConnection, openConnection } from '../pool/connect-options.js';
 import type { TrunkTarget, TrunkTransport } from './transport.js';
 
 const CLOSE_TIMEOUT_MS = 2000;
@@ -27,14 +26,15 @@ class WebSocketTransport implements TrunkTransport {
   onClose: ((code: number, reason: string) => void) | undefined;
   readonly #socket: WebSocket;
   readonly #connectTimer: NodeJS.Timeout;
+  readonly #connecting = new AbortController();
   #failure: string | undefined;
 
   constructor(target: TrunkTarget) {
     const { connectTimeoutMs } = target;
-    this.#socket = openSocket(target);
+    this.#socket = openSocket(target, this.#connecting.signal);
     this.#connectTimer = setTimeout(() => {
       this.#failure = `expected a connection within ${connectTimeoutMs} ms, got none`;
-      this.#socket.terminate();
+      this.terminate();
     }, connectTimeoutMs);
     this.#listen();
   }
@@ -53,6 +53,7 @@ class WebSocketTransport implements TrunkTransport {
   }
 
   terminate(): void {
+    this.#connecting.abort(new Error('expected a trunk to be wanted, got it given up'));
     this.#socket.terminate();
   }
 
@@ -70,7 +71,7 @@ class WebSocketTransport implements TrunkTransport {
   }
 }
 
-function openSocket(target: TrunkTarget): WebSocket {
+function openSocket(target: TrunkTarget, signal: AbortSignal): WebSocket {
   return new WebSocket(target.url, [TRUNK_SUBPROTOCOL], {
     perMessageDeflate: false,
     followRedirects: false,
@@ -78,17 +79,13 @@ function openSocket(target: TrunkTarget): WebSocket {
     closeTimeout: CLOSE_TIMEOUT_MS,
     // Leaves the zeros that are there.
     generateMask: () => undefined,
-    createConnection: () => connect(target),
+    createConnection: (_options: object, done: OnConnection) => {
+      const { certificateName, tls, proxy } = target;
+      const options = { endpoint: target, certificateName, tls, proxy, firstBytes: undefined };
+      void handOver(openConnection(options, signal), done);
+      return undefined;
+    },
   });
-}
-
-function connect({ isTls, host, port, certificateName }: TrunkTarget): net.Socket {
-  // An address is no name for SNI (RFC 6066 §3); TLS verifies it by the address it connects to.
-  const name = net.isIP(certificateName) === 0 ? { servername: certificateName } : {};
-  const socket = isTls
-    ? tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...name })
-    : net.connect({ host, port });
-  return socket.setNoDelay(true);
 }
 
 /** A refused name resolution or connection can be an AggregateError with an empty message. */

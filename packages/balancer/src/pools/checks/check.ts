@@ -3,13 +3,28 @@
  * value, whatever happens: refused, reset, silent, not the protocol, or aborted. When it answers, its socket is gone.
  * Deadlines are the caller's: it aborts the signal, with the reason that people will read.
  */
-import type { HealthConfig } from '@holdfast/worker';
+import type { Socket } from 'node:net';
+import {
+  handOver,
+  type HealthConfig,
+  LOCAL_HEADER,
+  type OnConnection,
+  openConnection,
+  type PoolTlsConfig,
+  type SocksProxy,
+} from '@holdfast/worker';
 
 export interface CheckTarget {
   /** Origin: http:// or https://. */
   readonly url: string;
   /** Name for the certificate, SNI and Host where the URL holds an address that was looked up. */
   readonly serverName: string | undefined;
+  /** Of the pool: the check shows the certificate that traffic shows. */
+  readonly tls?: PoolTlsConfig | undefined;
+  /** Of the pool: checks take the way that traffic takes. */
+  readonly proxy?: SocksProxy | undefined;
+  /** Of the pool: a backend that demands a PROXY header gets one that speaks for nobody. */
+  readonly proxyProtocol?: 'v2' | undefined;
 }
 
 export type CheckResult =
@@ -39,6 +54,26 @@ export function addressOf(target: CheckTarget): {
   const isTls = url.protocol === 'https:';
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
   return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, isTls };
+}
+
+/** Ready for the first byte of the check. Rejects with a sentence, and leaves nothing open then. */
+export function connectForCheck(target: CheckTarget, signal: AbortSignal): Promise<Socket> {
+  const { tls, proxy, proxyProtocol, serverName } = target;
+  const endpoint = addressOf(target);
+  const certificateName = tls?.serverName ?? serverName ?? endpoint.host;
+  const firstBytes = proxyProtocol === undefined ? undefined : LOCAL_HEADER;
+  return openConnection({ endpoint, certificateName, tls, proxy, firstBytes }, signal);
+}
+
+/** The same, as node:http and `ws` want it. */
+export function connection(
+  target: CheckTarget,
+  signal: AbortSignal,
+): (options: object, done: OnConnection) => undefined {
+  return (_options, done) => {
+    void handOver(connectForCheck(target, signal), done);
+    return undefined;
+  };
 }
 
 function describeError(error: unknown): string {

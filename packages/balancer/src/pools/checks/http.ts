@@ -3,11 +3,9 @@
  * connection is cut after it: a body may be endless (server-sent events), and a connection from a pool would not
  * notice a backend that takes no new ones.
  */
-import { type ClientRequest, request as requestHttp, type RequestOptions } from 'node:http';
-import { request as requestHttps } from 'node:https';
-import { isIP } from 'node:net';
-import { addressOf, CHECK_HEADERS, type CheckResult, type CheckTarget, expected, hostHeader } from './check.js';
+import { type ClientRequest, request } from 'node:http';
 import type { HealthConfig } from '@holdfast/worker';
+import { CHECK_HEADERS, type CheckResult, type CheckTarget, connection, expected, hostHeader } from './check.js';
 
 export function checkHttp(target: CheckTarget, config: HealthConfig, signal: AbortSignal): Promise<CheckResult> {
   const { min, max } = config.expect;
@@ -15,7 +13,7 @@ export function checkHttp(target: CheckTarget, config: HealthConfig, signal: Abo
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(expected(what, signal.reason));
     const startedAt = performance.now();
-    const request = send(target, config.path);
+    const request = send(target, config.path, signal);
     const finish = (result: CheckResult): void => {
       signal.removeEventListener('abort', onAbort);
       request.destroy();
@@ -39,11 +37,7 @@ export function checkHttp(target: CheckTarget, config: HealthConfig, signal: Abo
   });
 }
 
-function send(target: CheckTarget, path: string): ClientRequest {
-  const { host, port, isTls } = addressOf(target);
+function send(target: CheckTarget, path: string, signal: AbortSignal): ClientRequest {
   const headers = { ...CHECK_HEADERS, host: hostHeader(target), connection: 'close' };
-  const options: RequestOptions = { host, port, path, headers, agent: false };
-  if (!isTls) return requestHttp(options);
-  const name = target.serverName ?? host;
-  return requestHttps(isIP(name) === 0 ? { ...options, servername: name } : options);
+  return request({ path, headers, createConnection: connection(target, signal) });
 }

@@ -3,10 +3,9 @@
  * from ping to pong, so that it measures the backend's event loop and not its handshake. The connection is closed
  * in order; a backend that is slow at that has passed all the same, and is cut.
  */
-import { isIP } from 'node:net';
-import { type ClientOptions, WebSocket } from 'ws';
-import { addressOf, CHECK_HEADERS, type CheckResult, type CheckTarget, expected, hostHeader } from './check.js';
 import type { HealthConfig } from '@holdfast/worker';
+import { WebSocket } from 'ws';
+import { CHECK_HEADERS, type CheckResult, type CheckTarget, connection, expected, hostHeader } from './check.js';
 
 /** Only the pong with this payload counts: a pong may also come unasked (RFC 6455 §5.5.3). */
 const PAYLOAD = Buffer.from('holdfast health check');
@@ -19,7 +18,7 @@ export function checkWebSocket(target: CheckTarget, config: HealthConfig, signal
   const what = `a WebSocket pong from ${target.url}${config.path}`;
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(expected(what, signal.reason));
-    const socket = dial(target, config.path);
+    const socket = dial(target, config.path, signal);
     let result: CheckResult | undefined;
     let pingedAt = 0;
     let farewell: NodeJS.Timeout | undefined;
@@ -48,15 +47,12 @@ export function checkWebSocket(target: CheckTarget, config: HealthConfig, signal
   });
 }
 
-function dial(target: CheckTarget, path: string): WebSocket {
-  const { host, isTls } = addressOf(target);
-  const name = target.serverName ?? host;
-  const options: ClientOptions = {
+function dial(target: CheckTarget, path: string, signal: AbortSignal): WebSocket {
+  return new WebSocket(`${target.url.replace(/^http/, 'ws')}${path}`, {
     headers: { ...CHECK_HEADERS, host: hostHeader(target) },
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: MAX_GREETING_BYTES,
-    ...(isTls && isIP(name) === 0 ? { servername: name } : {}),
-  };
-  return new WebSocket(`${target.url.replace(/^http/, 'ws')}${path}`, options);
+    createConnection: connection(target, signal),
+  });
 }
