@@ -60,7 +60,7 @@ describe('resuming', () => {
 
   it('uses the token that came last', async () => {
     const stage = new Stage();
-    (await stage.welcome()).receive(encodeToken('rotated'));
+    (await stage.welcome()).receive(encodeToken({ token: 'rotated' }));
     const next = await stage.resumed();
     expect(next.bodies('h')).toMatchObject([{ resume: { token: 'rotated' } }]);
   });

@@ -16,6 +16,7 @@ import {
   readClose,
   readRehomed,
   readToken,
+  type TokenBody,
   unexpected,
   type Welcome,
 } from '@holdfast/protocol';
@@ -44,6 +45,9 @@ export function connect(url: SessionUrl, options?: SessionOptions): Session {
   return new Session(url, resolveOptions(options));
 }
 
+/** Between two askings, however short a token lives. */
+const MIN_REFRESH_MS = 1000;
+
 type DataFrame = Extract<ClientFrame, { kind: 'text' | 'binary' }>;
 type ControlFrame = Extract<ClientFrame, { kind: 'control' }>;
 
@@ -61,6 +65,8 @@ export class Session {
   #maxMessageBytes = MAX_MESSAGE_BYTES;
   /** Runs while an acknowledgement is owed. */
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs while the credentials are good for a time. */
+  #authTimer: ReturnType<typeof setTimeout> | undefined;
   /** A message was refused, and `writable` is owed. */
   #isRefusing = false;
   /** What the last welcome means, told once its connection is in use. */
@@ -211,7 +217,7 @@ export class Session {
     return encodeHello({ version: PROTOCOL_VERSION, auth, resume }, this.#topics?.hello());
   }
 
-  #onWelcome({ resumed, handled, received, lost, limits, session, token }: Welcome): void {
+  #onWelcome({ resumed, handled, received, lost, limits, session, token, authMs }: Welcome): void {
     const isKnown = this.#resumeToken !== undefined;
     if (resumed && !isKnown) throw unexpected('welcome', 'a new session', 'one that is resumed');
     if (resumed) {
@@ -223,7 +229,15 @@ export class Session {
     this.#exchange.limit({ messages: limits.queueMessages, bytes: limits.queueBytes });
     this.#maxMessageBytes = limits.messageBytes || MAX_MESSAGE_BYTES;
     this.#id = session;
+    this.#onToken({ token, authMs });
+  }
+
+  /** Our own token is asked for again before it runs out; if that fails, the server closes, and the next hello has a new one. */
+  #onToken({ token, authMs }: TokenBody): void {
     this.#resumeToken = token;
+    clearTimeout(this.#authTimer);
+    if (authMs === undefined) return;
+    this.#authTimer = setTimeout(() => this.refreshToken().catch(() => {}), Math.max(MIN_REFRESH_MS, authMs * 0.8));
   }
 
   #onOpen(): void {
@@ -269,7 +283,7 @@ export class Session {
   }
 
   #onControl({ type, body }: ControlFrame): void {
-    if (type === 't') this.#resumeToken = readToken(body);
+    if (type === 't') this.#onToken(readToken(body));
     else if (type === 'c') this.#monitor.stop(readClose(body));
     else if (type === 'r') this.#onRehomed(body);
     else if (this.#topics) this.#topics.onControl(type, body);
@@ -296,6 +310,7 @@ export class Session {
 
   #onClosed({ code, reason }: ConnectionEnd): void {
     clearTimeout(this.#ackTimer);
+    clearTimeout(this.#authTimer);
     this.#stopWatching();
     const up = this.#exchange.end(closed());
     this.#emitter.emit({ type: 'close', code, reason, lost: { down: undefined, up } });

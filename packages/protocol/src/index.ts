@@ -23,6 +23,7 @@ export {
   MAX_BATCH_BYTES,
   MAX_CONTROL_BYTES,
   MAX_DATA_HEADER_BYTES,
+  MAX_DURATION_MS,
   MAX_FRAME_BYTES,
   MAX_HELLO_BYTES,
   MAX_HISTORY_MESSAGES,
@@ -151,7 +152,16 @@ export type { Answer } from './open-requests.js';
 export type { AfterClose } from './close-code.js';
 export type { Arrival } from './inbox.js';
 export type { Bound } from './limits.js';
-export type { ClientCounters, CloseBody, GoAway, Hello, LostRange, Rehomed, Welcome } from './session-control.js';
+export type {
+  ClientCounters,
+  CloseBody,
+  GoAway,
+  Hello,
+  LostRange,
+  Rehomed,
+  TokenBody,
+  Welcome,
+} from './session-control.js';
 export type { ClientFrame, DataHeader } from './session-frame.js';
 export type { TailEntry } from './tail.js';
 export type {

@@ -95,7 +95,12 @@ const codecs: Record<string, Codec<never>> = {
     read: readGoAway,
   }),
   ping: codec({ type: 'p', value: orAbsent(duration), encode: encodePing, read: readPing }),
-  token: codec({ type: 't', value: text, encode: encodeToken, read: readToken }),
+  token: codec({
+    type: 't',
+    value: fc.record({ token: text, authMs: orAbsent(duration) }),
+    encode: encodeToken,
+    read: readToken,
+  }),
   auth: codec({ type: 'u', value: text, encode: encodeAuth, read: readAuth }),
   close: codec({
     type: 'c',

@@ -43,6 +43,14 @@ export interface Welcome {
   readonly pacingMs: number;
   readonly limits: { readonly messageBytes: number; readonly queueMessages: number; readonly queueBytes: number };
   readonly lost: LostRange | undefined;
+  /** How long its credentials are good for; undefined: for good. */
+  readonly authMs?: number | undefined;
+}
+
+export interface TokenBody {
+  readonly token: string;
+  /** As in the welcome. */
+  readonly authMs?: number | undefined;
 }
 
 export interface Rehomed {
@@ -100,6 +108,7 @@ export function readWelcome(body: Body): Welcome {
     pacingMs: asDuration,
     limits: asLimits,
     lost: orAbsent(asLost),
+    authMs: orAbsent(asDuration),
   });
 }
 
@@ -150,12 +159,12 @@ export function readPing(body: Body): number | undefined {
   return optional(body, 'pacingMs', asDuration);
 }
 
-export function encodeToken(token: string): string {
-  return `t${JSON.stringify({ token })}`;
+export function encodeToken({ token, authMs }: TokenBody): string {
+  return `t${JSON.stringify({ token, authMs })}`;
 }
 
-export function readToken(body: Body): string {
-  return asString(body['token'], 'token');
+export function readToken(body: Body): TokenBody {
+  return readFields<TokenBody>(body, { token: asString, authMs: orAbsent(asDuration) });
 }
 
 export function encodeAuth(auth: string): string {

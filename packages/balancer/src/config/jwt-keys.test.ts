@@ -33,6 +33,8 @@ const EXPECTED =
   'expected a public key in PEM, or the path of a file with one: RSA of 2048 bits or more, EC on P-256, P-384 or P-521, or Ed25519';
 const AT_KEY = `3:48: routes[0].auth.jwt.publicKey: ${EXPECTED}`;
 const RSA_ONLY = 'expected what this public key is for: RS256, RS384, RS512, PS256, PS384, PS512';
+const SET_ONLY =
+  'expected what a set of public keys is for: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA';
 const SECRET_ONLY = 'expected what a secret is for: HS256, HS384, HS512';
 
 describe('keys of JSON Web Tokens', () => {
@@ -42,6 +44,20 @@ describe('keys of JSON Web Tokens', () => {
       algorithms: ['HS256'],
       issuer: undefined,
       audience: undefined,
+      query: undefined,
+      cookie: undefined,
+      isExpiryRequired: true,
+      isEndedAtExpiry: true,
+      toleranceMs: 5000,
+    });
+  });
+
+  it('takes the URL of keys, with algorithms that are said', async () => {
+    const jwks = '{ jwks: "https://id.example.com/keys", algorithms: [ES256, EdDSA], refetch: 1m, tolerance: 0 }';
+    expect(await jwtOf(jwks)).toMatchObject({
+      key: { type: 'jwks', url: 'https://id.example.com/keys', cooldownMs: 60_000 },
+      algorithms: ['ES256', 'EdDSA'],
+      toleranceMs: 0,
     });
   });
 
@@ -84,7 +100,7 @@ describe('keys of JSON Web Tokens', () => {
     const pem = spki(ED25519);
     await folder.write('issuer.pem', pem);
     const result = await loadConfig(await folder.write('holdfast.yaml', file('{ publicKey: ./issuer.pem }')), {});
-    expect(result.ok && result.config.worker.routes[0]?.auth?.jwt.key).toEqual({ type: 'publicKey', pem });
+    expect(result.ok && result.config.worker.routes[0]?.auth?.jwt?.key).toEqual({ type: 'publicKey', pem });
   });
 
   it('keeps the key of each route with its route', async () => {
@@ -98,7 +114,7 @@ routes:
 pools: { s: { kind: session, backends: [ http://a ] } }
 `;
     const { routes } = (await configOf(text)).worker;
-    expect(routes.map(({ auth }) => auth?.jwt.key)).toEqual([
+    expect(routes.map(({ auth }) => auth?.jwt?.key)).toEqual([
       { type: 'secret', secret: a },
       undefined,
       { type: 'secret', secret: b },
@@ -110,13 +126,35 @@ pools: { s: { kind: session, backends: [ http://a ] } }
       'no key',
       '{ issuer: me }',
       {},
-      ['3:35: routes[0].auth.jwt: expected exactly one of secret and publicKey, got a map with issuer'],
+      ['3:35: routes[0].auth.jwt: expected exactly one of secret, publicKey and jwks, got a map with issuer'],
     ],
     [
       'two keys',
       '{ secret: 0123456789abcdef, publicKey: a.pem }',
       {},
-      ['3:35: routes[0].auth.jwt: expected exactly one of secret and publicKey, got a map with secret, publicKey'],
+      [
+        '3:35: routes[0].auth.jwt: expected exactly one of secret, publicKey and jwks, got a map with secret, publicKey',
+      ],
+    ],
+    [
+      'the URL of keys without algorithms',
+      '{ jwks: "http://id/keys" }',
+      {},
+      [
+        '3:35: routes[0].auth.jwt: expected algorithms beside jwks: a token must not choose its own, got a map with jwks',
+      ],
+    ],
+    [
+      'the URL of keys with an algorithm of shared secrets',
+      '{ jwks: "http://id/keys", algorithms: [HS256] }',
+      {},
+      [`3:74: routes[0].auth.jwt.algorithms[0]: ${SET_ONLY}, got "HS256"`],
+    ],
+    [
+      'the URL of keys with credentials, without showing them',
+      '{ jwks: "http://me:pw@id/keys", algorithms: [EdDSA] }',
+      {},
+      [expect.stringContaining('routes[0].auth.jwt.jwks: expected an http or https URL without credentials')],
     ],
     [
       'a short secret, without showing it',
@@ -201,10 +239,30 @@ pools: { s: { kind: session, backends: [ http://a ] } }
     );
   });
 
+  it.each([
+    ['nothing', '{}', 'expected at least one of jwt and forward'],
+    ['no token to strip', '{ forward: { url: "http://a/" }, stripToken: true }', 'expected jwt beside stripToken'],
+    [
+      'a header of the connection',
+      '{ forward: { url: "http://a/", copy: [Transfer-Encoding] } }',
+      'header that is not',
+    ],
+    [
+      'a header that proxies write',
+      '{ forward: { url: "http://a/", principal: X-Forwarded-For } }',
+      'header that is not',
+    ],
+    ['a URL of files', '{ forward: { url: "file:///etc/passwd" } }', 'expected an http or https URL'],
+    ['a wait without end', '{ forward: { url: "http://a/", timeout: 1h } }', 'from 1ms to 1m'],
+  ])('refuses auth with %s', async (_, auth, mistake) => {
+    const text = file('{ secret: 0123456789abcdef }').replace(/auth: \{ jwt: .*?\} \}/, `auth: ${auth}`);
+    expect(await mistakesIn(text)).toEqual([expect.stringContaining(mistake)]);
+  });
+
   it('refuses auth of an unknown kind', async () => {
     expect(await mistakesIn(file('{ secret: 0123456789abcdef }').replace('jwt:', 'jwf:'))).toEqual([
-      '3:28: routes[0].auth.jwt: expected a map, got nothing',
-      '3:30: routes[0].auth.jwf: expected one of jwt, got "jwf" (did you mean "jwt"?)',
+      '3:28: routes[0].auth: expected at least one of jwt and forward, got a map with jwf',
+      '3:30: routes[0].auth.jwf: expected one of jwt, forward, principalHeader, stripToken, got "jwf" (did you mean "jwt"?)',
     ]);
   });
 });

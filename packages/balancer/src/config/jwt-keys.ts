@@ -6,6 +6,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { JwtConfig } from '@holdfast/worker';
 import type { ReadDocument } from './document.js';
+import { parseHttpUrl } from './formats.js';
 import { describeValue } from './mistake.js';
 import { type Read, readPem } from './pem-files.js';
 import { pathKey } from './positions.js';
@@ -25,8 +26,11 @@ export interface JwtKeys {
   readonly findings: readonly Finding[];
 }
 
+const OWNERS = { secret: 'a secret', publicKey: 'this public key', jwks: 'a set of public keys' } as const;
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'];
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+/** A published secret is none. */
+const PUBLIC_ALGORITHMS = [...RSA_ALGORITHMS, 'ES256', 'ES384', 'ES512', 'EdDSA'];
 const CURVE_ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
   prime256v1: ['ES256'],
   secp384r1: ['ES384'],
@@ -68,6 +72,10 @@ interface KeyPlace {
 async function readKey(jwt: unknown, { document, folder, path }: KeyPlace): Promise<Read<JwtKey> | undefined> {
   const secret = asText(child(jwt, 'secret'));
   const given = asText(child(jwt, 'publicKey'));
+  const url = parseHttpUrl(asText(child(jwt, 'jwks')) ?? '');
+  if (url !== undefined && secret === undefined && given === undefined) {
+    return { ok: true, value: { key: { type: 'jwks', url, cooldownMs: 0 }, algorithms: PUBLIC_ALGORITHMS } };
+  }
   if (secret !== undefined && given === undefined) {
     return { ok: true, value: { key: { type: 'secret', secret }, algorithms: SECRET_ALGORITHMS } };
   }
@@ -118,7 +126,7 @@ function describeKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): st
 }
 
 function wrongAlgorithms(jwt: unknown, { key, algorithms }: JwtKey, path: Path): Finding[] {
-  const owner = key.type === 'secret' ? 'a secret' : 'this public key';
+  const owner = OWNERS[key.type];
   return items(child(jwt, 'algorithms')).flatMap((given, index) => {
     if (asText(given) === undefined || algorithms.includes(String(given))) return [];
     const expected = `what ${owner} is for: ${algorithms.join(', ')}`;

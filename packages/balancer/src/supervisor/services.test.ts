@@ -11,48 +11,48 @@ afterEach(() => store.close());
 describe('slots', () => {
   it('counts over all workers up to the limit', () => {
     const { call } = stage();
-    expect(call(1, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ ok: true, value: true });
-    expect(call(2, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ value: true });
-    expect(call(3, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ value: false });
-    expect(call(3, 'slots.acquire', ['c', '10.0.0.2', 2])).toMatchObject({ value: true });
-    expect(call(3, 'slots.acquire', ['d', '10.0.0.1', 2])).toMatchObject({ value: true });
+    expect(call(1, 'limits.enter', [[['slot', 'c', '10.0.0.1', 2]]])).toMatchObject({ ok: true, value: -1 });
+    expect(call(2, 'limits.enter', [[['slot', 'c', '10.0.0.1', 2]]])).toMatchObject({ value: -1 });
+    expect(call(3, 'limits.enter', [[['slot', 'c', '10.0.0.1', 2]]])).toMatchObject({ value: 0 });
+    expect(call(3, 'limits.enter', [[['slot', 'c', '10.0.0.2', 2]]])).toMatchObject({ value: -1 });
+    expect(call(3, 'limits.enter', [[['slot', 'd', '10.0.0.1', 2]]])).toMatchObject({ value: -1 });
     expect(call(1, 'slots.release', ['c', '10.0.0.1'])).toMatchObject({ value: true });
-    expect(call(3, 'slots.acquire', ['c', '10.0.0.1', 2])).toMatchObject({ value: true });
+    expect(call(3, 'limits.enter', [[['slot', 'c', '10.0.0.1', 2]]])).toMatchObject({ value: -1 });
   });
 
   it('are given back when the worker that held them is gone', () => {
     const { call, services, slots } = stage();
-    for (let n = 0; n < 3; n += 1) call(1, 'slots.acquire', ['c', 'a', 4]);
-    call(2, 'slots.acquire', ['c', 'a', 4]);
-    expect(call(2, 'slots.acquire', ['c', 'a', 4])).toMatchObject({ value: false });
+    for (let n = 0; n < 3; n += 1) call(1, 'limits.enter', [[['slot', 'c', 'a', 4]]]);
+    call(2, 'limits.enter', [[['slot', 'c', 'a', 4]]]);
+    expect(call(2, 'limits.enter', [[['slot', 'c', 'a', 4]]])).toMatchObject({ value: 0 });
     services.forget(1);
-    expect(call(2, 'slots.acquire', ['c', 'a', 4])).toMatchObject({ value: true });
+    expect(call(2, 'limits.enter', [[['slot', 'c', 'a', 4]]])).toMatchObject({ value: -1 });
     services.forget(2);
     expect(slots.size).toBe(0);
   });
 
   it('of others cannot be released', () => {
     const { call } = stage();
-    call(1, 'slots.acquire', ['c', 'a', 1]);
+    call(1, 'limits.enter', [[['slot', 'c', 'a', 1]]]);
     expect(call(2, 'slots.release', ['c', 'a'])).toMatchObject({ ok: true, value: false });
-    expect(call(2, 'slots.acquire', ['c', 'a', 1])).toMatchObject({ value: false });
+    expect(call(2, 'limits.enter', [[['slot', 'c', 'a', 1]]])).toMatchObject({ value: 0 });
   });
 
   it('do not confuse scopes and keys', () => {
     const { call } = stage();
-    call(1, 'slots.acquire', ['a', 'b:c', 1]);
-    expect(call(1, 'slots.acquire', ['a:b', 'c', 1])).toMatchObject({ value: true });
+    call(1, 'limits.enter', [[['slot', 'a', 'b:c', 1]]]);
+    expect(call(1, 'limits.enter', [[['slot', 'a:b', 'c', 1]]])).toMatchObject({ value: -1 });
   });
 
   it('are bounded: a full table is an error, not a count', () => {
     const { call, slots } = stage(2);
-    call(1, 'slots.acquire', ['c', 'a', 9]);
-    call(1, 'slots.acquire', ['c', 'b', 9]);
-    expect(call(1, 'slots.acquire', ['c', 'x', 9])).toMatchObject({
+    call(1, 'limits.enter', [[['slot', 'c', 'a', 9]]]);
+    call(1, 'limits.enter', [[['slot', 'c', 'b', 9]]]);
+    expect(call(1, 'limits.enter', [[['slot', 'c', 'x', 9]]])).toMatchObject({
       ok: false,
       error: expect.stringContaining('full table'),
     });
-    expect(call(1, 'slots.acquire', ['c', 'a', 9])).toMatchObject({ value: true });
+    expect(call(1, 'limits.enter', [[['slot', 'c', 'a', 9]]])).toMatchObject({ value: -1 });
     expect(slots.size).toBe(2);
   });
 });
@@ -67,11 +67,29 @@ describe('calls', () => {
   it.each<[string, string, unknown[], string]>([
     ['an unknown method', 'no.such', [], 'method: expected one of affinity.lookup'],
     ['a bad argument of the map', 'affinity.lookup', [7], 'expected'],
-    ['no scope', 'slots.acquire', [undefined, 'a', 1], 'scope: expected a text of 1 to 256 characters, got undefined'],
-    ['an endless key', 'slots.acquire', ['c', 'a'.repeat(513), 1], 'key: expected a text of 1 to 512 characters'],
+    [
+      'no scope',
+      'limits.enter',
+      [[['slot', undefined, 'a', 1]]],
+      'scope: expected a text of 1 to 256 characters, got undefined',
+    ],
+    [
+      'an endless key',
+      'limits.enter',
+      [[['slot', 'c', 'a'.repeat(513), 1]]],
+      'key: expected a text of 1 to 512 characters',
+    ],
     ['an empty key', 'slots.release', ['c', ''], 'key: expected'],
-    ['no limit', 'slots.acquire', ['c', 'a'], 'limit: expected a whole number from 1, got undefined'],
-    ['a limit of 0', 'slots.acquire', ['c', 'a', 0], 'limit: expected a whole number from 1, got 0'],
+    ['no list', 'limits.enter', ['c'], 'wants: expected a list of at most 8'],
+    [
+      'more than one client can want',
+      'limits.enter',
+      [Array.from({ length: 9 }, () => ['slot', 'c', 'a', 1])],
+      'wants: expected',
+    ],
+    ['neither of the kinds', 'limits.enter', [[['x', 'c', 'a', 1]]], 'want: expected slot or rate'],
+    ['no limit', 'limits.enter', [[['slot', 'c', 'a']]], 'limit: expected a whole number from 1, got undefined'],
+    ['a limit of 0', 'limits.enter', [[['slot', 'c', 'a', 0]]], 'limit: expected a whole number from 1, got 0'],
   ])('with %s are answered with an error', (_, method, args, error) => {
     const reply = stage().call(1, method, args);
     expect(reply).toMatchObject({ id: 5, ok: false, error: expect.stringContaining(error) });

@@ -1,13 +1,15 @@
 /**
  * What workers may ask of the supervisor, by method name:
  *   the methods of the embedded engine                    see EMBEDDED_METHODS; what it pushes goes back to who asked
- *   slots.acquire(scope, key, limit) → boolean            one more, unless `key` is at its limit on this machine
+ *   limits.enter([[kind, scope, key, limit] …]) → number  one more of each, or of none: the place of the first without room, or -1
  *   slots.release(scope, key) → boolean                   one less; false when this worker held none
  * Every call is answered, a bad one with an error that says what was expected. Nothing that a worker sends throws beyond here.
  */
 import { EMBEDDED_METHODS, type EmbeddedStore, handleCall, type TopicFeed } from '@holdfast/state';
 import type { FromWorker, ToWorker } from '@holdfast/worker';
 import type { Logger } from 'pino';
+import { enter, type Want } from './entry-limits.js';
+import { RateTable } from './rates.js';
 import type { SlotRequest, SlotTable } from './slots.js';
 
 export type Call = Extract<FromWorker, { type: 'call' }>;
@@ -24,11 +26,14 @@ export interface ServicesDeps {
 
 const MAX_SCOPE_LENGTH = 256;
 const MAX_KEY_LENGTH = 512;
-const SLOT_METHODS: ReadonlySet<string> = new Set(['slots.acquire', 'slots.release']);
+/** As many as one client can want. */
+const MAX_WANTS = 8;
+const LIMIT_METHODS: ReadonlySet<string> = new Set(['limits.enter', 'slots.release']);
 
 export class Services {
   readonly #store: EmbeddedStore;
   readonly #slots: SlotTable;
+  readonly #rates = new RateTable();
   readonly #deps: ServicesDeps;
   readonly #feeds = new Map<number, TopicFeed>();
 
@@ -57,9 +62,9 @@ export class Services {
 
   #call(workerId: number, method: string, args: readonly unknown[]): unknown {
     if (EMBEDDED_METHODS.has(method)) return handleCall(this.#store, method, args, this.#feedOf(workerId));
-    if (method === 'slots.acquire') return this.#acquire(workerId, args);
+    if (method === 'limits.enter') return this.#enter(workerId, args);
     if (method === 'slots.release') return this.#slots.release(readRequest(workerId, args));
-    const known = [...EMBEDDED_METHODS, ...SLOT_METHODS].join(', ');
+    const known = [...EMBEDDED_METHODS, ...LIMIT_METHODS].join(', ');
     throw new TypeError(`method: expected one of ${known}, got ${JSON.stringify(method.slice(0, 60))}`);
   }
 
@@ -75,17 +80,26 @@ export class Services {
     return feed;
   }
 
-  #acquire(workerId: number, args: readonly unknown[]): boolean {
-    const request = readRequest(workerId, args);
-    const limit = args[2];
-    if (!Number.isSafeInteger(limit) || (limit as number) < 1) {
-      throw new TypeError(`limit: expected a whole number from 1, got ${describe(limit)}`);
+  #enter(workerId: number, [wants]: readonly unknown[]): number {
+    if (!Array.isArray(wants) || wants.length > MAX_WANTS) {
+      throw new TypeError(`wants: expected a list of at most ${MAX_WANTS}, got ${describe(wants)}`);
     }
-    const result = this.#slots.acquire(request, limit as number);
-    if (result === 'full')
-      throw new RangeError(`slots: expected room for another key, got a full table of ${this.#slots.size}`);
-    return result === 'acquired';
+    return enter({ slots: this.#slots, rates: this.#rates }, workerId, wants.map(readWant), performance.now());
   }
+}
+
+function readWant(value: unknown): Want {
+  const [kind, scope, key, limit] = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  if (kind !== 'slot' && kind !== 'rate') throw new TypeError(`want: expected slot or rate, got ${describe(kind)}`);
+  if (!Number.isSafeInteger(limit) || (limit as number) < 1) {
+    throw new TypeError(`limit: expected a whole number from 1, got ${describe(limit)}`);
+  }
+  return {
+    kind,
+    scope: readText(scope, 'scope', MAX_SCOPE_LENGTH),
+    key: readText(key, 'key', MAX_KEY_LENGTH),
+    limit: limit as number,
+  };
 }
 
 function readRequest(workerId: number, [scope, key]: readonly unknown[]): SlotRequest {

@@ -35,14 +35,20 @@ export class SlotTable {
 
   /** `limit`: `key` is at its limit. `full`: this table is; nothing was counted. */
   acquire(request: SlotRequest, limit: number): AcquireResult {
+    const room = this.room(request, limit);
+    if (room !== 'acquired') return room;
     const id = idOf(request);
-    const total = this.#totals.get(id) ?? 0;
-    if (total >= limit) return 'limit';
-    if (total === 0 && this.#totals.size >= this.#maxKeys) return 'full';
-    this.#totals.set(id, total + 1);
+    this.#totals.set(id, (this.#totals.get(id) ?? 0) + 1);
     const held = this.#heldBy(request.workerId);
     held.set(id, (held.get(id) ?? 0) + 1);
-    return 'acquired';
+    return room;
+  }
+
+  /** What `acquire` would answer. */
+  room(request: SlotRequest, limit: number): AcquireResult {
+    const total = this.#totals.get(idOf(request)) ?? 0;
+    if (total >= limit) return 'limit';
+    return total === 0 && this.#totals.size >= this.#maxKeys ? 'full' : 'acquired';
   }
 
   /** False when this worker holds none of it: then nothing changes, others' slots are not its to give back. */

@@ -2,28 +2,20 @@
  * Who is the client? The peer of the connection, unless that is a proxy that we were told to believe: then what
  * it, and trusted proxies before it, say in X-Forwarded-For, read from the right (the left is the client's to forge).
  */
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { headerOf, headerValues, type DownstreamRequest } from '../listener/downstream-request.js';
+import { AddressList } from './address-list.js';
 
 export class ProxyTrust {
-  readonly #trusted = new BlockList();
-  readonly #isEmpty: boolean;
+  readonly #trusted: AddressList;
 
   /** Addresses and CIDR blocks, checked when the configuration was loaded. */
   constructor(blocks: readonly string[]) {
-    this.#isEmpty = blocks.length === 0;
-    for (const block of blocks) {
-      const [address = '', prefix] = block.split('/');
-      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-      if (prefix === undefined) this.#trusted.addAddress(address, family);
-      else this.#trusted.addSubnet(address, Number(prefix), family);
-    }
+    this.#trusted = new AddressList(blocks);
   }
 
   isTrusted(address: string): boolean {
-    if (this.#isEmpty) return false;
-    const family = isIP(address);
-    return family !== 0 && this.#trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    return this.#trusted.has(address);
   }
 
   /** What to believe about a request. */

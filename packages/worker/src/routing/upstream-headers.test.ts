@@ -46,6 +46,19 @@ describe('upstreamHeaders', () => {
     expect(headers['x-request-id']).toEqual(['id-1']);
   });
 
+  it('tells of a client certificate that TLS has verified, behind those that a trusted proxy tells of', () => {
+    const claim = ['x-forwarded-client-cert', 'Hash=claimed'];
+    const seen = (headers: string[], client: ClientInfo, clientCertificate?: string): string[] | undefined => {
+      const request = requestWith({ headers: ['host', 'example.com', ...headers], clientCertificate });
+      const flat = upstreamHeaders(request, { client, host: undefined, requestId: 'id-1', isHandshake: false });
+      return grouped(flat)['x-forwarded-client-cert'];
+    };
+    expect(seen(claim, CLIENT)).toBeUndefined();
+    expect(seen(claim, CLIENT, 'Hash=own')).toEqual(['Hash=own']);
+    expect(seen(claim, { ...CLIENT, isForwarded: true })).toEqual(['Hash=claimed']);
+    expect(seen(claim, { ...CLIENT, isForwarded: true }, 'Hash=own')).toEqual(['Hash=claimed,Hash=own']);
+  });
+
   it('overwrites forwarding headers of strangers', () => {
     expect(
       sent(['x-forwarded-for', '6.6.6.6', 'x-forwarded-proto', 'https', 'forwarded', 'for=6.6.6.6']),

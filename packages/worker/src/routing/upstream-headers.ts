@@ -28,6 +28,7 @@ const OURS_IN_REQUESTS = new Set([
   'x-forwarded-for',
   'x-forwarded-proto',
   'x-forwarded-host',
+  'x-forwarded-client-cert',
   'forwarded',
   'x-request-id',
 ]);
@@ -57,6 +58,16 @@ export interface UpstreamHeaderOptions {
   readonly host: string | undefined;
   readonly requestId: string;
   readonly isHandshake: boolean;
+  /** undefined: the backend is not told who the client is. */
+  readonly identity?: IdentityHeaders | undefined;
+}
+
+/** What we say of a client, and nobody else may. */
+export interface IdentityHeaders {
+  /** Lower case: no client's header of such a name passes. */
+  readonly names: ReadonlySet<string>;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
 }
 
 /** Headers of the request to the backend: names and values in turn. */
@@ -68,9 +79,11 @@ export function upstreamHeaders(request: DownstreamRequest, options: UpstreamHea
     const name = incoming[i] ?? '';
     if (isOurs(name, options.isHandshake) || isAlias(name) || nominated?.has(name) === true) continue;
     if (!options.client.isForwarded && isClaim(name)) continue;
+    if (options.identity?.names.has(name.replaceAll('_', '-')) === true) continue;
     headers.push(name, forUpstream(incoming[i + 1] ?? ''));
   }
   headers.push(...forwardedHeaders(request, options.client), 'x-request-id', options.requestId);
+  if (options.identity !== undefined) headers.push(...options.identity.headers);
   return headers;
 }
 
@@ -108,6 +121,9 @@ function forwardedHeaders(request: DownstreamRequest, client: ClientInfo): strin
   const chain = (name: string, own: string): string[] =>
     client.isForwarded ? [...headerValues(request, name), own] : [own];
   const peer = request.remoteAddress;
+  const { clientCertificate } = request;
+  const certificates = client.isForwarded ? headerValues(request, 'x-forwarded-client-cert') : [];
+  if (clientCertificate !== undefined) certificates.push(clientCertificate);
   const node = peer.includes(':') ? `"[${peer}]"` : peer;
   const forwarded = `for=${node};host=${quoted(client.host)};proto=${client.proto}`;
   return [
@@ -119,6 +135,7 @@ function forwardedHeaders(request: DownstreamRequest, client: ClientInfo): strin
     forUpstream(client.host),
     'forwarded',
     forUpstream(chain('forwarded', forwarded).join(', ')),
+    ...(certificates.length === 0 ? [] : ['x-forwarded-client-cert', forUpstream(certificates.join(','))]),
   ];
 }
 

@@ -1,20 +1,17 @@
 import { CloseCode, TRUNK_STREAM, TrunkKind } from '@holdfast/protocol';
 import { SignJWT } from 'jose';
 import { describe, expect, it, vi } from 'vitest';
-import type { AuthConfig } from '../config.js';
+import { authConfig, JWT_SECRET } from '../access/testing/auth-config.js';
 import { settle, stage, useScene } from './testing/scene.js';
 import type { FakeClient } from './testing/fake-client.js';
 import { REQUEST, type Stage } from './testing/stage.js';
 
 useScene();
 
-const SECRET = 'a secret of some length, for HS256';
-const AUTH: AuthConfig = {
-  jwt: { key: { type: 'secret', secret: SECRET }, algorithms: ['HS256'], issuer: undefined, audience: undefined },
-};
+const AUTH = authConfig();
 
 function jwt(sub: string): Promise<string> {
-  const key = new TextEncoder().encode(SECRET);
+  const key = new TextEncoder().encode(JWT_SECRET);
   return new SignJWT({ sub, role: 'r' }).setProtectedHeader({ alg: 'HS256' }).sign(key);
 }
 

@@ -1,19 +1,21 @@
 /**
- * Who is this client? A JWT says it where the route asks for one; else the backends do, where they want to be asked; else
- * nobody in particular is everybody. The answer is a principal, which a session keeps for life.
+ * Who is this client? The `auth` of its route says it where there is one; else the backends do, where they want to be asked;
+ * else nobody in particular is everybody. The answer is a principal, which a session keeps for life.
  */
 import { ProtocolError, readAuthenticated, type Authenticated } from '@holdfast/protocol';
 import type { Pool } from '../pool/pool.js';
 import type { Link } from '../trunk/link.js';
 import type { Trunks } from '../trunk/trunks.js';
+import type { Evidence, Verifier } from '../access/verifier.js';
 import { readRequest } from './describe-request.js';
-import { verifyJwt } from './jwt.js';
 import type { SessionRoute } from './session-end.js';
 
 export interface Identity {
   /** '' for nobody in particular. */
   readonly principal: string;
   readonly claims: object | undefined;
+  /** Of performance.now: from then on it is not known any more. Absent, or 0: for good. */
+  readonly endsAtMs?: number;
 }
 
 /** unavailable: those who would know do not answer; the client may come back later. */
@@ -32,11 +34,16 @@ const ANYBODY: Identity = { principal: '', claims: undefined };
 export const PATIENCE_MS = 2000;
 const MAX_ASKED = 2;
 
-export async function identify(trunks: Trunks, credentials: Credentials): Promise<Identified> {
-  const { pool, route, auth } = credentials;
+export interface Askable {
+  readonly trunks: Trunks;
+  readonly verifier: Pick<Verifier, 'verify'>;
+}
+
+export async function identify({ trunks, verifier }: Askable, credentials: Credentials): Promise<Identified> {
+  const { pool, route } = credentials;
   if (route.auth !== undefined) {
-    const verified = auth === undefined ? undefined : await verifyJwt(auth, route.auth.jwt);
-    return verified ?? 'refused';
+    const verdict = await verifier.verify(route.auth, evidenceOf(credentials));
+    return verdict.kind === 'known' ? verdict : verdict.kind;
   }
   const ready = await trunks.waitFor(() => notEmpty(trunks.readyOf(pool)), PATIENCE_MS);
   if (ready === undefined) return 'unavailable';
@@ -58,6 +65,13 @@ async function askBackends(links: readonly Link[], { request, auth }: Credential
     return principal === null ? 'refused' : { principal, claims };
   }
   return 'unavailable';
+}
+
+/** What the client says in a hello, and the handshake that came before it. */
+function evidenceOf({ request, auth }: Credentials): Evidence {
+  const { path, query, headers } = readRequest(request);
+  const target = query === '' ? path : `${path}?${query}`;
+  return { token: auth, isInBand: true, request: { method: 'GET', target, headers: Object.entries(headers).flat() } };
 }
 
 function readAnswer(body: Readonly<Record<string, unknown>>): Authenticated | undefined {
