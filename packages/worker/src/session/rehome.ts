@@ -34,6 +34,8 @@ export class Rehoming {
   readonly #waiting = new Map<Pool, Set<Session>>();
   /** Handed over by a backend and held by nobody else yet. Bounded by `maxHandoffs` per backend, and those that cannot be parked. */
   readonly #handedOff = new Map<Session, HandedOff>();
+  /** Moved for the sake of balance: not to one of those that have enough. */
+  readonly #avoided = new Map<Session, ReadonlySet<Backend>>();
   #retriedAtMs = 0;
 
   /** @param sessions all of this worker. */
@@ -62,6 +64,12 @@ export class Rehoming {
 
   onReady({ pool }: Link): void {
     for (const session of take(this.#waiting, pool)) this.#place(session);
+  }
+
+  /** Its backend has more than its share: these go to another one, if there is one besides `avoid`. */
+  handOver(link: Link, sessions: readonly Session[], avoid: ReadonlySet<Backend>): void {
+    for (const session of sessions) this.#avoided.set(session, avoid);
+    this.#handoffs.add(link, sessions);
   }
 
   // What happens to sessions.
@@ -127,13 +135,20 @@ export class Rehoming {
       const exclude = new Set<Backend>();
       let result: MoveResult = 'elsewhere';
       for (let tries = 0; tries <= session.pool.config.retries && result === 'elsewhere'; tries += 1) {
-        const link = session.isOver ? undefined : chooseLink(this.#parts.trunks, session, exclude);
+        const link = session.isOver ? undefined : this.#choose(session, exclude);
         if (link === undefined) break;
         exclude.add(link.backend);
         result = await moveSession(this.#parts, session, link, this.#handedOff.get(session));
       }
       if (result === 'elsewhere' && !session.isOver) await this.#wait(session);
     });
+  }
+
+  #choose(session: Session, exclude: Set<Backend>): Link | undefined {
+    const { trunks } = this.#parts;
+    const avoided = this.#avoided.get(session);
+    const preferred = avoided && chooseLink(trunks, session, new Set([...exclude, ...avoided]));
+    return preferred ?? chooseLink(trunks, session, exclude);
   }
 
   /** Until a backend becomes ready. What was handed over is parked, in case that this worker goes first. */
@@ -150,6 +165,7 @@ export class Rehoming {
   /** The backend that gave it away need not wait for it any more. */
   #letGo(session: Session): void {
     this.#handedOff.delete(session);
+    this.#avoided.delete(session);
     this.#handoffs.done(session);
   }
 
