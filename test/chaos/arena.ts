@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { STABLE_AFTER_MS } from '@holdfast/protocol';
 import { expect } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
+import { command } from '../support/drain/command.js';
 import { eventually } from '../support/eventually.js';
 import { type Holdfast, type HoldfastConfig, startHoldfast } from '../support/holdfast.js';
 import { type SeededRandom, seededRandom } from '../support/random.js';
@@ -30,13 +31,15 @@ export interface ArenaOptions {
   /** Backends commit a checkpoint after so many messages of a session. */
   readonly commitEvery?: number;
   readonly stateUrl?: string;
+  /** Further keys of the balancers' config. */
+  readonly config?: object;
 }
 
 /** Messages per second of all clients together, up; as many come down. */
 export const LOAD_PER_SECOND = 2500;
 /** Strikes per kind of fault. `npm run test:chaos` makes 20 of each, and holds what the clock says too. */
 export const CHAOS_TIMES: number = Number(process.env['HOLDFAST_CHAOS_TIMES'] ?? 5);
-const IS_STRICT = process.env['HOLDFAST_CHAOS_STRICT'] === '1';
+export const IS_STRICT: boolean = process.env['HOLDFAST_CHAOS_STRICT'] === '1';
 const RECOVERY = { withinMs: 60_000, everyMs: 50 };
 
 export class Arena implements AsyncDisposable {
@@ -84,7 +87,7 @@ export class Arena implements AsyncDisposable {
     const random = seededRandom(name);
     const fleet = cleanup.use(await SessionFleet.start(3, { pushEveryMs, commitEvery }));
     const state = engine === 'embedded' ? 'embedded' : (options.stateUrl ?? cleanup.use(await startRedis()).url);
-    const config = sessionsOf(fleet.urls, { state, workers, pool: options.pool ?? {} });
+    const config = { ...sessionsOf(fleet.urls, { state, workers, pool: options.pool ?? {} }), ...options.config };
     const balancers: Holdfast[] = [];
     cleanup.defer(async () => {
       for (const balancer of balancers) await balancer[Symbol.asyncDispose]();
@@ -119,6 +122,22 @@ export class Arena implements AsyncDisposable {
     await old.kill9();
     const { port, adminPort } = old;
     this.balancers[index] = await startHoldfast(this.#config, { ports: { port, adminPort } });
+  }
+
+  /** SIGTERM: it drains, ends, and its successor comes on the same ports. */
+  async restartBalancer(index: number): Promise<void> {
+    const old = this.balancers[index]!;
+    old.signal('SIGTERM');
+    const code = await old.exited(30_000);
+    if (code !== 0) throw new Error(`balancer: expected exit code 0 after its drain, got ${code}`);
+    const { port, adminPort } = old;
+    this.balancers[index] = await startHoldfast(this.#config, { ports: { port, adminPort } });
+  }
+
+  /** `holdfast upgrade`: one worker of the balancer after the other, until the last has left. */
+  async replaceWorkers(index: number): Promise<void> {
+    const { code, stderr } = await command(this.balancers[index]!, 'upgrade');
+    if (code !== 0) throw new Error(`upgrade: expected exit code 0, got ${code}: ${stderr}`);
   }
 
   /** Every client is connected and has an answer to everything that it sent before this was asked. */

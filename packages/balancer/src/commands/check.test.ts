@@ -33,6 +33,16 @@ function collector(): { stream: Writable; text: () => string } {
 }
 
 describe('holdfast check', () => {
+  it('prints what a good file comes to, without its secrets', async () => {
+    await using folder = await testFolder();
+    const { code, stdout } = await run(['--config', await folder.write('good.yaml', GOOD), '--print']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      worker: { secrets: ['[redacted]'], pools: { a: { retries: 2 } }, routes: [{ match: { path: '/a' } }, {}] },
+    });
+    expect(stdout).not.toContain('0123456789abcdef');
+  });
+
   it('says what a good file holds', async () => {
     await using folder = await testFolder();
     const file = await folder.write('good.yaml', GOOD);
@@ -71,7 +81,7 @@ describe('holdfast check', () => {
     expect(await run(args)).toEqual({
       code: 1,
       stdout: '',
-      stderr: `expected holdfast check --config FILE, got ${got}\n`,
+      stderr: `expected holdfast check --config FILE [--print], got ${got}\n`,
     });
   });
 });

@@ -1,8 +1,10 @@
 /**
- * `holdfast check --config FILE`: loads the configuration like `run` does and tells every mistake, one a line, in
- * the form that editors and CI systems link to. Starts nothing and connects to nothing.
+ * `holdfast check --config FILE [--print]`: loads the configuration like `run` does and tells every mistake, one a line, in
+ * the form that editors and CI systems link to; with --print, a good one is printed as `run` would take it, without its
+ * secrets. Starts nothing and connects to nothing.
  */
 import { parseArgs } from 'node:util';
+import { redactConfig } from '../admin/redact.js';
 import { formatMistake, loadConfig } from '../config/load.js';
 import type { BalancerConfig } from '../config/types.js';
 
@@ -12,7 +14,7 @@ export interface CommandIo {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const USAGE = 'holdfast check --config FILE';
+const USAGE = 'holdfast check --config FILE [--print]';
 
 /** The exit code: 0 when the file is good, 1 when it or the call is not. */
 export async function check(args: readonly string[], { stdout, stderr, env }: CommandIo): Promise<number> {
@@ -27,20 +29,24 @@ export async function check(args: readonly string[], { stdout, stderr, env }: Co
     return 1;
   }
   for (const warning of result.warnings) stderr.write(`warning: ${warning}\n`);
-  stdout.write(`${call.file}: ok (${summary(result.config)})\n`);
+  if (call.isPrinted) stdout.write(`${JSON.stringify(redactConfig(result.config), undefined, 2)}\n`);
+  else stdout.write(`${call.file}: ok (${summary(result.config)})\n`);
   return 0;
 }
 
-type Call = { readonly ok: true; readonly file: string } | { readonly ok: false; readonly got: string };
+type Call =
+  | { readonly ok: true; readonly file: string; readonly isPrinted: boolean }
+  | { readonly ok: false; readonly got: string };
 
 function readArgs(args: readonly string[]): Call {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { config: { type: 'string', short: 'c' } },
+      options: { config: { type: 'string', short: 'c' }, print: { type: 'boolean', default: false } },
       strict: true,
     });
-    if (values.config !== undefined && values.config !== '') return { ok: true, file: values.config };
+    const { config: file = '', print: isPrinted } = values;
+    if (file !== '') return { ok: true, file, isPrinted };
     return { ok: false, got: 'no --config' };
   } catch {
     return { ok: false, got: JSON.stringify(args.join(' ')) };

@@ -4,9 +4,11 @@
  */
 import { nearest } from '../config/nearest.js';
 import { VERSION } from '../supervisor/version.js';
+import { drain, maintenance, ready } from './backend-state.js';
 import { check, type CommandIo } from './check.js';
 import { run } from './run.js';
 import { status } from './status.js';
+import { upgrade } from './upgrade.js';
 
 export type { CommandIo } from './check.js';
 
@@ -16,6 +18,10 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['run', (args, io) => run(args, io)],
   ['check', check],
   ['status', status],
+  ['drain', drain],
+  ['ready', ready],
+  ['maintenance', maintenance],
+  ['upgrade', upgrade],
 ]);
 
 const HELP = `holdfast ${VERSION}: a WebSocket load balancer that holds on to its clients
@@ -23,9 +29,17 @@ const HELP = `holdfast ${VERSION}: a WebSocket load balancer that holds on to it
 usage:
   holdfast run --config FILE       run the balancer in the foreground; logs are JSON lines on stdout
   holdfast check --config FILE     say whether the configuration is good, or every mistake in it
-  holdfast status [--admin URL]    show workers and backends of a running balancer
-                                   (default http://127.0.0.1:8081; token from HOLDFAST_ADMIN_TOKEN)
+  holdfast status                  show workers and backends of a running balancer
+  holdfast drain --self            let its clients go, then stop it, as SIGTERM does
+  holdfast upgrade                 replace its workers one by one, by what is on disk now
+  holdfast drain --backend ID      no new work for a backend; sessions move away, relayed connections may finish
+  holdfast maintenance --backend ID
+                                   take a backend out
+  holdfast ready --backend ID      take it back in; --pool NAME where several pools have the id
   holdfast --help | --version
+
+all that ask a running balancer take --admin URL (default http://127.0.0.1:8081) and the token from
+HOLDFAST_ADMIN_TOKEN
 
 signals of run:
   SIGTERM, SIGINT   drain, then stop; a second one: stop now

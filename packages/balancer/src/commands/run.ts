@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
 import { formatMistake, loadConfig } from '../config/load.js';
 import type { BalancerConfig, LoadResult } from '../config/types.js';
+import { warnOfResets } from '../supervisor/accept-queue.js';
 import { Balancer } from '../supervisor/balancer.js';
 import { warnOfFewDescriptors } from '../supervisor/descriptors.js';
 import { listenToSignals, type SignalSource } from '../supervisor/signals.js';
@@ -43,6 +44,7 @@ export async function run(
   const log = createLog(config, io);
   for (const warning of warnings) log.warn({ warning }, 'config warning');
   await warnOfFewDescriptors(config.worker, config.workers, log);
+  await warnOfResets(log);
   const { workerEntry } = deps;
   const balancer = new Balancer({ config, file, load, log, env: io.env, random: Math.random, workerEntry });
   return serve(balancer, log, deps.signals);

@@ -36,25 +36,29 @@ describe('a start', () => {
 const STATES: Readonly<Record<Lifecycle['name'], Lifecycle>> = {
   starting: { name: 'starting' },
   running: { name: 'running' },
-  draining: { name: 'draining', deadline: 5 },
+  draining: { name: 'draining', phase: 'grace', deadline: 5 },
   stopping: { name: 'stopping', exit: { code: 1, reason: 'first' } },
   stopped: { name: 'stopped', exit: DRAINED },
 };
 const EVENTS: Readonly<Record<LifecycleEvent['type'], LifecycleEvent>> = {
   slotsChanged: { type: 'slotsChanged', slots: [died] },
   drainAsked: { type: 'drainAsked', deadline: 9 },
+  graceOver: { type: 'graceOver' },
   stopAsked: { type: 'stopAsked', exit: INTERNAL },
   emptied: { type: 'emptied' },
 };
 
 it.each<[Lifecycle['name'], LifecycleEvent['type'], Lifecycle]>([
-  ['starting', 'drainAsked', { name: 'draining', deadline: 9 }],
+  ['starting', 'drainAsked', { name: 'draining', phase: 'grace', deadline: 9 }],
   ['starting', 'stopAsked', { name: 'stopping', exit: INTERNAL }],
   ['running', 'slotsChanged', STATES.running],
-  ['running', 'drainAsked', { name: 'draining', deadline: 9 }],
+  ['running', 'drainAsked', { name: 'draining', phase: 'grace', deadline: 9 }],
   ['running', 'stopAsked', { name: 'stopping', exit: INTERNAL }],
   ['draining', 'slotsChanged', STATES.draining],
   ['draining', 'drainAsked', STATES.draining],
+  ['running', 'graceOver', STATES.running],
+  ['draining', 'graceOver', { name: 'draining', phase: 'closing', deadline: 5 }],
+  ['stopping', 'graceOver', STATES.stopping],
   ['draining', 'stopAsked', { name: 'stopping', exit: INTERNAL }],
   ['draining', 'emptied', { name: 'stopped', exit: DRAINED }],
   ['stopping', 'slotsChanged', STATES.stopping],

@@ -12,13 +12,15 @@ export interface Exit {
 export type Lifecycle =
   | { readonly name: 'starting' }
   | { readonly name: 'running' }
-  | { readonly name: 'draining'; readonly deadline: number }
+  /** grace: served as before. closing: workers let their clients go. */
+  | { readonly name: 'draining'; readonly phase: 'grace' | 'closing'; readonly deadline: number }
   | { readonly name: 'stopping'; readonly exit: Exit }
   | { readonly name: 'stopped'; readonly exit: Exit };
 
 export type LifecycleEvent =
   | { readonly type: 'slotsChanged'; readonly slots: readonly SlotHistory[] }
   | { readonly type: 'drainAsked'; readonly deadline: number }
+  | { readonly type: 'graceOver' }
   | { readonly type: 'stopAsked'; readonly exit: Exit }
   | { readonly type: 'emptied' };
 
@@ -37,7 +39,9 @@ export function nextLifecycle(state: Lifecycle, event: LifecycleEvent): Lifecycl
     case 'slotsChanged':
       return state.name === 'starting' ? judgeStart(state, event.slots) : state;
     case 'drainAsked':
-      return isUp(state) ? { name: 'draining', deadline: event.deadline } : state;
+      return isUp(state) ? { name: 'draining', phase: 'grace', deadline: event.deadline } : state;
+    case 'graceOver':
+      return state.name === 'draining' && state.phase === 'grace' ? { ...state, phase: 'closing' } : state;
     case 'stopAsked':
       // The first reason stays: what follows it is a consequence.
       return state.name === 'stopping' ? state : { name: 'stopping', exit: event.exit };

@@ -59,3 +59,8 @@ export function nextSessionState(state: SessionState, event: SessionEvent): Sess
 export function isWelcomed(state: SessionState): boolean {
   return state !== 'hello' && state !== 'opening' && state !== 'closed';
 }
+
+/** Given up by one backend, and not with another yet. */
+export function isBetweenBackends(state: SessionState): boolean {
+  return state === 'handing' || state === 'unbound' || state === 'reopening' || state === 'resyncing';
+}
