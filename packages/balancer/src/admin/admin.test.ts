@@ -1,36 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ReloadResult } from '../supervisor/reload.js';
-import type { SupervisorReport } from '../supervisor/report.js';
-import { wellReport } from '../supervisor/testing/report.js';
-import { StillDirectory } from '../supervisor/testing/stage.js';
 import type { AdminControl } from './control.js';
-import { type AdminServer, startAdminServer } from './server.js';
+import { startAdminServer } from './server.js';
+import { type AdminScript, BALANCER, CONNECTION, openAdmin, type OpenAdmin, sendRaw } from './testing/admin-stage.js';
 
-const log = pino({ level: 'silent' });
-const SESSION = {
-  id: 'abc',
-  pool: 'chat',
-  route: 'chat',
-  backend: 'b1',
-  state: 'live',
-  kind: 'sdk' as const,
-  address: '192.0.2.1',
-  generation: 1,
-  connectedMs: 5,
-  isResumed: false,
-  rehomes: 0,
-  messagesUp: 0,
-  messagesDown: 0,
-  worker: 1,
-};
-const identity = { version: '1.2.3', file: 'holdfast.yaml' };
-const servers: AdminServer[] = [];
+const admins: OpenAdmin[] = [];
 
 afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
+  for (const admin of admins.splice(0)) await admin[Symbol.asyncDispose]();
 });
 
 describe('probes', () => {
@@ -76,6 +55,8 @@ describe('/v1/status', () => {
         state: { engine: 'embedded', status: 'ok' },
         workers: [{ id: 1, pid: 7, state: 'listening' }],
         backends: [{ pool: 'web', id: 'a', state: 'ready', load: 3 }],
+        fleet: [{ ...BALANCER, isSelf: true }],
+        fleetAgeMs: 5,
       },
     });
   });
@@ -116,54 +97,13 @@ describe('PUT /v1/backends/:id', () => {
       body: {
         error: {
           code: 'BACKEND_UNKNOWN',
-          message: 'expected a backend; known: a, got "x"',
+          message: 'expected a backend; known: a, got "x" (did you mean "a"?)',
           expected: 'a backend; known: a',
-          got: '"x"',
+          got: '"x" (did you mean "a"?)',
         },
       },
     });
     expect(await put('/v1/backends/a?pool=no', '{"weight":1}')).toMatchObject({ status: 404 });
-  });
-});
-
-describe('/v1/sessions', () => {
-  it('lists those that are connected, as many as asked for', async () => {
-    const { get, asked } = await open();
-    expect(await get('/v1/sessions')).toMatchObject({
-      status: 200,
-      body: { count: 1, sessions: [SESSION], unanswered: 0 },
-    });
-    await get('/v1/sessions?pool=chat&limit=5');
-    expect(asked).toEqual([
-      { what: 'list', limit: 100 },
-      { what: 'list', pool: 'chat', limit: 5 },
-    ]);
-  });
-
-  it.each(['limit=0', 'limit=1001', 'limit=many', 'pool=a&pool=b'])('refuses ?%s', async (query) => {
-    const { get, asked } = await open();
-    expect(await get(`/v1/sessions?${query}`)).toMatchObject({
-      status: 400,
-      body: { error: { code: 'INVALID_QUERY' } },
-    });
-    expect(asked).toEqual([]);
-  });
-
-  it('shows one, and closes it', async () => {
-    const { get, remove, asked } = await open();
-    expect(await get('/v1/sessions/abc')).toEqual({ status: 200, body: SESSION });
-    expect(await remove('/v1/sessions/abc')).toEqual({ status: 200, body: { closed: SESSION } });
-    expect(asked).toEqual([
-      { what: 'find', sessionId: 'abc' },
-      { what: 'close', sessionId: 'abc' },
-    ]);
-  });
-
-  it('knows none that is elsewhere', async () => {
-    const { get, remove } = await open();
-    const unknown = { status: 404, body: { error: { code: 'SESSION_UNKNOWN' } } };
-    expect(await get('/v1/sessions/x')).toMatchObject(unknown);
-    expect(await remove('/v1/sessions/x')).toMatchObject(unknown);
   });
 });
 
@@ -190,7 +130,7 @@ describe('actions', () => {
 
   it('drain', async () => {
     const { post, drains } = await open();
-    expect(await post('/v1/drain')).toEqual({ status: 202, body: { status: 'draining' } });
+    expect(await post('/v1/drain')).toMatchObject({ status: 202, body: { status: 'draining', drain: { left: 0 } } });
     expect(drains).toEqual(['POST /v1/drain']);
   });
 });
@@ -215,6 +155,27 @@ describe('callers', () => {
     const { url } = await open();
     const response = await fetch(`${url}/v1/drain`, { method: 'POST', headers: { origin: 'https://evil.example' } });
     expect([response.status, await response.json()]).toMatchObject([403, { error: { code: 'FORBIDDEN_ORIGIN' } }]);
+  });
+
+  it.each(['https://evil.example', 'null', 'http://localhost:1'])('from %s cannot change anything', async (origin) => {
+    const { url, drains, changes, asked } = await open();
+    const form = { origin, 'content-type': 'application/x-www-form-urlencoded' };
+    const calls = [
+      ['POST', '/v1/drain'],
+      ['PUT', '/v1/backends/a'],
+      ['DELETE', '/v1/sessions/abc'],
+      ['DELETE', `/v1/connections/${CONNECTION.id}`],
+    ] as const;
+    for (const [method, path] of calls) {
+      expect((await fetch(`${url}${path}`, { method, headers: form })).status).toBe(403);
+    }
+    expect([drains, changes, asked]).toEqual([[], [], []]);
+  });
+
+  it('that are the dashboard itself are let in', async () => {
+    const { url, drains } = await open();
+    expect((await fetch(`${url}/v1/drain`, { method: 'POST', headers: { origin: url } })).status).toBe(202);
+    expect(drains).toHaveLength(1);
   });
 
   it('that ask for what is not there are told what is', async () => {
@@ -247,10 +208,9 @@ it('says so when the port is taken', async () => {
   const holder = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => holder.once('listening', resolve));
   const { port } = holder.address() as { port: number };
-  const start = startAdminServer(
-    { host: '127.0.0.1', port, token: undefined },
-    { control: control({}).control, identity, log },
-  );
+  const identity = { version: '1.2.3', file: 'holdfast.yaml' };
+  const deps = { control: {} as AdminControl, identity, log: pino({ level: 'silent' }) };
+  const start = startAdminServer({ host: '127.0.0.1', port, token: undefined }, deps);
   await expect(start).rejects.toThrow(`expected to listen on 127.0.0.1:${port}, got a port that another process uses`);
   holder.close();
 });
@@ -265,83 +225,8 @@ it('explains every error code in the README', async () => {
   expect([...codes].filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
 });
 
-interface Script {
-  readonly token?: string;
-  readonly report?: Partial<SupervisorReport>;
-  readonly reload?: ReloadResult | undefined;
-  readonly metrics?: () => Promise<string>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-interface OpenAdmin {
-  readonly url: string;
-  readonly changes: unknown[];
-  readonly drains: string[];
-  readonly asked: unknown[];
-  readonly get: (path: string) => Promise<Answer>;
-  readonly put: (path: string, body: string) => Promise<Answer>;
-  readonly post: (path: string) => Promise<Answer>;
-  readonly remove: (path: string) => Promise<Answer>;
-}
-
-function sendRaw(port: number, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const socket = connect(port, '127.0.0.1', () => socket.end(text));
-    socket.on('data', (chunk) => {
-      answer += chunk.toString();
-    });
-    socket.once('close', () => resolve(answer));
-    socket.once('error', reject);
-  });
-}
-
-async function open(script: Script = {}): Promise<OpenAdmin> {
-  const parts = control(script);
-  const config = { host: '127.0.0.1', port: 0, token: script.token };
-  const server = await startAdminServer(config, { control: parts.control, identity, log });
-  servers.push(server);
-  const url = `http://127.0.0.1:${server.port}`;
-  const ask = async (path: string, init: RequestInit): Promise<Answer> => {
-    const response = await fetch(`${url}${path}`, init);
-    return { status: response.status, body: await response.json() };
-  };
-  return {
-    url,
-    changes: parts.changes,
-    drains: parts.drains,
-    asked: parts.asked,
-    remove: (path) => ask(path, { method: 'DELETE' }),
-    get: (path) => ask(path, {}),
-    put: (path, body) => ask(path, { method: 'PUT', body }),
-    post: (path) => ask(path, { method: 'POST' }),
-  };
-}
-
-function control(script: Script): Pick<OpenAdmin, 'changes' | 'drains' | 'asked'> & { control: AdminControl } {
-  const changes: unknown[] = [];
-  const asked: unknown[] = [];
-  const drains: string[] = [];
-  const directory = new StillDirectory();
-  const admin: AdminControl = {
-    report: () => ({ ...wellReport(), ...script.report }),
-    setOverride: (id, change) => {
-      changes.push([id, change]);
-      return directory.setOverride(id);
-    },
-    reload: () => Promise.resolve(script.reload),
-    drain: (why) => void drains.push(why),
-    metrics: script.metrics ?? (() => Promise.resolve('')),
-    sessions: (question) => {
-      asked.push(question);
-      const isThere = question.what === 'list' || question.sessionId === SESSION.id;
-      return Promise.resolve({ count: isThere ? 1 : 0, sessions: isThere ? [SESSION] : [], unanswered: 0 });
-    },
-    topics: () => Promise.resolve({ what: 'unavailable', detail: 'no topics in this test' }),
-  };
-  return { control: admin, changes, drains, asked };
+async function open(script?: AdminScript): Promise<OpenAdmin> {
+  const admin = await openAdmin(script);
+  admins.push(admin);
+  return admin;
 }

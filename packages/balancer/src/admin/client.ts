@@ -9,6 +9,10 @@ export interface AdminClientOptions {
   readonly token: string | undefined;
   /** @default 5000 */
   readonly timeoutMs?: number;
+  /** @default 'GET' */
+  readonly method?: 'GET' | 'POST' | 'PUT';
+  /** Sent as JSON. */
+  readonly body?: object;
 }
 
 export type AdminAnswer =
@@ -18,11 +22,13 @@ const DEFAULT_TIMEOUT_MS = 5000;
 
 /** Never rejects. */
 export async function askAdmin(path: string, options: AdminClientOptions): Promise<AdminAnswer> {
-  const { url, token, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { url, token, timeoutMs = DEFAULT_TIMEOUT_MS, method = 'GET', body } = options;
   const base = readUrl(url);
   if (base === undefined) return { ok: false, problem: `expected a URL such as http://127.0.0.1:8081, got ${url}` };
   try {
     const response = await fetch(new URL(path, base), {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       headers: token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(timeoutMs),
     });
@@ -42,7 +48,19 @@ async function explainRefusal(url: string, response: Response): Promise<string> 
   if (response.status === 401)
     return `${url}: expected the admin token in HOLDFAST_ADMIN_TOKEN, got none or another one`;
   const text = await response.text();
+  const sentence = sentenceOf(text);
+  if (sentence !== undefined) return `${url}: ${sentence}`;
   return `${url}: expected the admin API of Holdfast, got status ${response.status}: ${text.slice(0, 200)}`;
+}
+
+/** Of a refusal of the admin API. */
+function sentenceOf(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { readonly error?: { readonly message?: unknown } };
+    return typeof error?.message === 'string' ? error.message : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function explainFailure(url: string, error: unknown): string {

@@ -1,7 +1,8 @@
 /**
  * Who may call the admin API. With a token, whoever carries it. Without one the API is bound to a loopback address only, and
  * the callers left to fear are web pages in a browser on this machine: a page of a foreign origin, or one whose name was
- * rebound to 127.0.0.1, is refused by its Origin and Host. Probes (/healthz, /readyz) are open to all.
+ * rebound to 127.0.0.1, is refused by its Origin and Host: a browser sends an Origin with whatever may change something, forms
+ * included. Probes (/healthz, /readyz) are open to all; so is the dashboard's page where there is a token, which it asks for.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -14,12 +15,14 @@ export interface Caller {
   readonly origin: string | undefined;
 }
 
+/** Says nothing of this balancer by itself, and a browser that opens it cannot send a token. */
+const DASHBOARD_PATH = '/';
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
 export function admitCaller(caller: Caller, token: string | undefined): void {
   if (OPEN_PATHS.has(caller.path)) return;
   if (token === undefined) refuseForeignPages(caller);
-  else requireToken(caller, token);
+  else if (caller.path !== DASHBOARD_PATH) requireToken(caller, token);
 }
 
 function requireToken({ authorization }: Caller, token: string): void {

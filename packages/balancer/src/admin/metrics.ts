@@ -3,7 +3,8 @@
  * merging leaves them apart; counters and histograms with equal labels are summed (prom-client's `sum`, its default).
  * A worker that does not answer within a second is left out, except for what it had counted before (counter-memory.ts).
  */
-import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client';
+import { addProcessMetrics, type MetricsAsked } from '@holdfast/worker';
+import { AggregatorRegistry, Registry } from 'prom-client';
 import type { Logger } from 'pino';
 import type { SupervisorReport } from '../supervisor/report.js';
 import type { AskedWorker } from '../supervisor/supervisor.js';
@@ -13,7 +14,7 @@ import { type BuildInfo, ownMetrics } from './own-metrics.js';
 
 interface MetricsSource {
   report(): SupervisorReport;
-  askMetrics(): readonly AskedWorker[];
+  askMetrics(asked: MetricsAsked): readonly AskedWorker[];
 }
 
 export interface MetricsDeps {
@@ -37,7 +38,7 @@ export class Metrics {
 
   constructor(deps: MetricsDeps) {
     this.#deps = deps;
-    collectDefaultMetrics({ register: this.#process, prefix: 'holdfast_supervisor_' });
+    addProcessMetrics(this.#process, 'holdfast_supervisor_', {});
   }
 
   start(): void {
@@ -57,7 +58,7 @@ export class Metrics {
 
   /** In the text format of Prometheus. */
   async render(): Promise<string> {
-    const workers = await this.#collect();
+    const workers = await this.#collect('all');
     const { source, build } = this.#deps;
     const own = [...ownMetrics(source.report(), build), this.#unansweredMetric()];
     const ownNames = new Set(own.map(({ name }) => name));
@@ -69,11 +70,11 @@ export class Metrics {
   }
 
   /** By worker. A worker that dies meanwhile drops out: what it counted has moved to the departed by then. */
-  async #collect(): Promise<ReadonlyMap<number, readonly MetricJson[]>> {
+  async #collect(what: MetricsAsked): Promise<ReadonlyMap<number, readonly MetricJson[]>> {
     const answers = new Map<number, readonly MetricJson[]>();
     const gone = new Set<number>();
     this.#underWay.add(gone);
-    const asked = this.#deps.source.askMetrics();
+    const asked = this.#deps.source.askMetrics(what);
     await Promise.all(
       asked.map(async ({ workerId, metrics }) => {
         const answer = await metrics;
@@ -97,7 +98,7 @@ export class Metrics {
 
   async #refresh(): Promise<void> {
     try {
-      await this.#collect();
+      await this.#collect('counts');
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'metrics of workers not collected');
     }

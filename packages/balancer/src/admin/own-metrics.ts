@@ -2,11 +2,13 @@
  * The supervisor's own metrics, made from its report at each scrape. A registry with counters that are kept in step by hand was
  * rejected: the report knows everything already, and two truths drift apart.
  */
-import type { BackendStatus, SupervisorReport } from '../supervisor/report.js';
+import type { BackendStatus, DrainReport, SupervisorReport } from '../supervisor/report.js';
 import { WORKER_STATE_NAMES } from '../supervisor/worker-state.js';
 import type { MetricJson, MetricType, MetricValue } from './metric-json.js';
 
 const BACKEND_STATES: readonly BackendStatus['state'][] = ['ready', 'draining', 'maintenance', 'down'];
+
+const DRAIN_PHASES: readonly DrainReport['phase'][] = ['none', 'grace', 'closing'];
 
 export interface BuildInfo {
   readonly version: string;
@@ -14,7 +16,13 @@ export interface BuildInfo {
 }
 
 export function ownMetrics(report: SupervisorReport, build: BuildInfo): MetricJson[] {
-  return [...fleetMetrics(report), ...configMetrics(report, build), ...backendMetrics(report.backends)];
+  return [
+    ...fleetMetrics(report),
+    ...drainMetrics(report),
+    ...configMetrics(report, build),
+    ...backendMetrics(report.backends),
+    ...certificateMetrics(report),
+  ];
 }
 
 function fleetMetrics({ workers, blocks, stateHealth }: SupervisorReport): MetricJson[] {
@@ -37,6 +45,26 @@ function fleetMetrics({ workers, blocks, stateHealth }: SupervisorReport): Metri
   ];
 }
 
+function drainMetrics({ drain, replacements }: SupervisorReport): MetricJson[] {
+  const phases = DRAIN_PHASES.map((phase) => sample(drain.phase === phase ? 1 : 0, { phase }));
+  const help = 'Connections, requests and sessions left at workers that let their clients go.';
+  return [
+    metric('gauge', 'holdfast_drain_phase', '1 for the phase that the drain of this balancer is in.', phases),
+    metric('gauge', 'holdfast_drain_left', help, [sample(drain.left)]),
+    metric('gauge', 'holdfast_drain_deadline_seconds', 'Until what is left is closed at once; 0 when not draining.', [
+      sample((drain.deadlineInMs ?? 0) / 1000),
+    ]),
+    metric('counter', 'holdfast_drain_ended_total', 'Ended by workers that let their clients go, and how.', [
+      sample(drain.closed, { how: 'closed' }),
+      sample(drain.cut, { how: 'cut' }),
+    ]),
+    metric('counter', 'holdfast_worker_replacements_total', 'Workers that gave their place to a new process.', [
+      sample(replacements.replaced, { result: 'ok' }),
+      sample(replacements.failed, { result: 'failed' }),
+    ]),
+  ];
+}
+
 function configMetrics({ reload }: SupervisorReport, { version, node }: BuildInfo): MetricJson[] {
   return [
     metric('counter', 'holdfast_config_reloads_total', 'Reloads of the configuration by result.', [
@@ -50,6 +78,14 @@ function configMetrics({ reload }: SupervisorReport, { version, node }: BuildInf
       sample(1, { version, node }),
     ]),
   ];
+}
+
+function certificateMetrics({ certificates }: SupervisorReport): MetricJson[] {
+  const ends = certificates.map(({ shownBy, name = '', expiresAtMs }) => {
+    return sample(expiresAtMs / 1000, { listener: '', pool: '', ...shownBy, name });
+  });
+  const help = 'Unix time at which a certificate that is shown to clients (listener) or backends (pool) ends.';
+  return [metric('gauge', 'holdfast_certificate_expires_seconds', help, ends)];
 }
 
 function backendMetrics(backends: readonly BackendStatus[]): MetricJson[] {

@@ -11,6 +11,9 @@ import type { AdminControl, AdminIdentity } from './control.js';
 import { admitCaller } from './guard.js';
 import { actionRoutes } from './routes/actions.js';
 import { backendRoutes } from './routes/backends.js';
+import { configRoute } from './routes/config.js';
+import { connectionRoutes } from './routes/connections.js';
+import { dashboardRoute } from './routes/dashboard.js';
 import { metricsRoute } from './routes/metrics.js';
 import { probeRoutes } from './routes/probes.js';
 import { sessionRoutes } from './routes/sessions.js';
@@ -72,13 +75,16 @@ function createApp({ token }: AdminConfig, { control, identity, log }: AdminServ
   statusRoute(app, control, identity);
   backendRoutes(app, control);
   sessionRoutes(app, control);
+  connectionRoutes(app, control);
+  configRoute(app, control, identity);
+  dashboardRoute(app);
   topicRoutes(app, control);
   actionRoutes(app, control);
   return app;
 }
 
 const KNOWN_ROUTES =
-  'GET /healthz, /readyz, /metrics, /v1/status, /v1/backends, /v1/sessions, GET and DELETE /v1/sessions/:id, PUT /v1/backends/:id, POST /v1/publish, GET /v1/topics/:topic/history, GET /v1/topics/:topic/presence, POST /v1/reload, /v1/drain';
+  'GET /, /healthz, /readyz, /metrics, /v1/status, /v1/config, /v1/backends, /v1/sessions, /v1/connections, GET and DELETE /v1/sessions/:id, /v1/connections/:id, PUT /v1/backends/:id, POST /v1/publish, GET /v1/topics/:topic/history, GET /v1/topics/:topic/presence, POST /v1/reload, /v1/drain';
 
 /** Whatever a body is called, it is read as JSON: `curl -d` sends a form's content type. An empty one is none. */
 function acceptAnyContentType(app: FastifyInstance): void {

@@ -55,6 +55,30 @@ chat  b2       down        1     0      -  health check: ECONN?[31mREFUSED
 `);
   });
 
+  it('shows the fleet, which balancer it asked, and who is lost', () => {
+    const row = {
+      balancer: 'lb-1:7',
+      status: 'ready',
+      version: '1.2.3',
+      workers: 2,
+      sessions: 9,
+      connections: 4,
+      seenMs: 5,
+    };
+    const fleet = [
+      { ...row, isSelf: true },
+      { ...row, balancer: 'lb-2:7', status: 'lost', version: null, seenMs: 65_000 },
+    ];
+    const text = renderStatus({ ...STATUS, fleet, fleetAgeMs: 500 });
+    expect(text).toContain(`BALANCER  STATUS  VERSION  WORKERS  SESSIONS  CONNECTIONS  LEASE
+lb-1:7 *  ready   1.2.3          2         9            4  held
+lb-2:7    lost    -              2         9            4  lost, seen 1m 5s ago
+`);
+    expect(text).not.toContain('as of');
+    expect(renderStatus({ fleet, fleetAgeMs: 30_000 })).toContain('the fleet as of 30s ago');
+    expect(renderStatus({ fleet: null })).not.toContain('BALANCER');
+  });
+
   it('says how many topics are heard, and by how many', () => {
     const workers = [
       { id: 1, topics: { topics: 12, subscriptions: 340 } },

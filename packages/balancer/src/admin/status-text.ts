@@ -6,6 +6,9 @@ import { type Column, renderTable } from './table.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Leases are read every 2 s. */
+const STALE_MS = 10_000;
+
 const WORKER_COLUMNS: readonly Column<Fields>[] = [
   { title: 'WORKER', cell: ({ id }) => textOf(id), align: 'right' },
   { title: 'PID', cell: ({ pid }) => textOf(pid), align: 'right' },
@@ -26,11 +29,26 @@ const BACKEND_COLUMNS: readonly Column<Fields>[] = [
   { title: 'WHY', cell: ({ why }) => textOf(why) },
 ];
 
+const FLEET_COLUMNS: readonly Column<Fields>[] = [
+  { title: 'BALANCER', cell: ({ balancer, isSelf }) => `${textOf(balancer)}${isSelf === true ? ' *' : ''}` },
+  { title: 'STATUS', cell: ({ status }) => textOf(status) },
+  { title: 'VERSION', cell: ({ version }) => textOf(version) },
+  { title: 'WORKERS', cell: ({ workers }) => textOf(workers), align: 'right' },
+  { title: 'SESSIONS', cell: ({ sessions }) => textOf(sessions), align: 'right' },
+  { title: 'CONNECTIONS', cell: ({ connections }) => textOf(connections), align: 'right' },
+  {
+    title: 'LEASE',
+    cell: (row) => (row['status'] === 'lost' ? `lost, seen ${durationOf(row['seenMs'])} ago` : 'held'),
+  },
+];
+
 export function renderStatus(status: unknown): string {
   const fields = fieldsOf(status);
   return [
     headline(fields),
     ...degradedChecks(fields),
+    ...fleetTable(fields),
+    ...movementLines(fields),
     renderTable(WORKER_COLUMNS, listOf(fields['workers'])),
     ...topicLines(listOf(fields['workers'])),
     renderTable(BACKEND_COLUMNS, listOf(fields['backends'])),
@@ -55,6 +73,27 @@ function degradedChecks(fields: Fields): string[] {
     return status === 'degraded' ? [`! ${name}: ${textOf(detail)}\n`] : [];
   });
   return lines.length === 0 ? [] : [lines.join('')];
+}
+
+/** One line each, and only while this balancer drains or replaces its workers. */
+function movementLines(fields: Fields): string[] {
+  const { phase, left, deadlineInMs } = fieldsOf(fields['drain']);
+  const { state, replaced, total, problem } = fieldsOf(fields['replacement']);
+  const lines: string[] = [];
+  if (phase === 'grace' || phase === 'closing')
+    lines.push(`drains (${phase}): ${textOf(left)} left, at most ${durationOf(deadlineInMs)} more\n`);
+  if (state === 'running')
+    lines.push(`replaces its workers: ${textOf(replaced)} of ${textOf(total)}, ${textOf(left)} connections to go\n`);
+  if (state === 'failed') lines.push(`! last replacement of workers failed: ${textOf(problem)}\n`);
+  return lines;
+}
+
+/** Of the fleet, this balancer included (`*`); nothing where this one says nothing of it. */
+function fleetTable({ fleet, fleetAgeMs }: Fields): string[] {
+  if (!Array.isArray(fleet)) return [];
+  const isStale = typeof fleetAgeMs === 'number' && fleetAgeMs > STALE_MS;
+  const note = isStale ? `the fleet as of ${durationOf(fleetAgeMs)} ago: shared state does not answer\n` : '';
+  return [`${note}${renderTable(FLEET_COLUMNS, listOf(fleet))}`];
 }
 
 /** One line, and only where clients are on topics. The same topic may be heard at several workers, so there is no sum of them. */

@@ -5,7 +5,12 @@
  */
 import type { TopicPush } from '@holdfast/state';
 import type { WorkerConfig } from '../config.js';
+import type { OperatorAnswer, OperatorQuestion } from './operator-questions.js';
+import type { DrainOrders } from '../drain/orders.js';
 import type { TopicAnswer, TopicQuestion } from './topic-questions.js';
+
+/** counts: counters and histograms alone, which are what is remembered of a worker. */
+export type MetricsAsked = 'all' | 'counts';
 
 export type ToWorker =
   /** First message to a new worker; `configVersion` counts loads of the file, from 1. */
@@ -29,13 +34,13 @@ export type ToWorker =
   | { readonly type: 'loads'; readonly loads: BackendLoads }
   /** Are you there? Answered with `pong` at once: a worker that does not has a blocked event loop. */
   | { readonly type: 'ping'; readonly id: number }
-  | { readonly type: 'collectMetrics'; readonly id: number }
-  /** Answered with `sessions`. */
-  | { readonly type: 'askSessions'; readonly id: number; readonly question: SessionQuestion }
+  | { readonly type: 'collectMetrics'; readonly id: number; readonly asked: MetricsAsked }
+  /** Answered with `answer`. */
+  | { readonly type: 'ask'; readonly id: number; readonly question: OperatorQuestion }
   /** Answered with `topics`. */
   | { readonly type: 'askTopics'; readonly id: number; readonly question: TopicQuestion }
-  /** Stop listening, close WebSockets with 1001, finish requests; answered with `drained`, then exit 0. */
-  | { readonly type: 'drain'; readonly deadlineMs: number }
+  /** Stop listening, send clients away over a while, finish requests; `draining` now and then, `drained`, then exit 0. */
+  | ({ readonly type: 'drain' } & DrainOrders)
   /** What the embedded engine tells of topics that this worker subscribed to: everything of one turn of its event loop. */
   | { readonly type: 'push'; readonly push: TopicPush }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: unknown }
@@ -61,14 +66,10 @@ export type FromWorker =
     }
   /** `metrics` is what prom-client's getMetricsAsJSON() gave. */
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: readonly object[] }
-  /** `count`: of all that fit the question, of which `sessions` may be the first few. */
-  | {
-      readonly type: 'sessions';
-      readonly id: number;
-      readonly count: number;
-      readonly sessions: readonly SessionReport[];
-    }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: OperatorAnswer }
   | { readonly type: 'topics'; readonly id: number; readonly answer: TopicAnswer }
+  /** Connections, requests and sessions that are still there. */
+  | { readonly type: 'draining'; readonly left: number }
   | { readonly type: 'drained'; readonly closed: number; readonly cut: number }
   /** A call to the supervisor's services; see the `services` of the supervisor for methods. Answered with `reply`. */
   | { readonly type: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] };
@@ -119,26 +120,4 @@ export interface TopicLoad {
   readonly topics: number;
   /** One for each client and topic that it hears. */
   readonly subscriptions: number;
-}
-
-/** What an operator wants to know of the sessions whose clients are connected; `close` ends the one that it answers. */
-export type SessionQuestion =
-  | { readonly what: 'list'; readonly pool: string | undefined; readonly limit: number }
-  | { readonly what: 'find' | 'close'; readonly sessionId: string };
-
-export interface SessionReport {
-  readonly id: string;
-  readonly pool: string;
-  readonly route: string;
-  /** null while it has none. */
-  readonly backend: string | null;
-  readonly state: string;
-  readonly kind: 'sdk' | 'plain';
-  readonly address: string;
-  readonly generation: number;
-  readonly connectedMs: number;
-  readonly isResumed: boolean;
-  readonly rehomes: number;
-  readonly messagesUp: number;
-  readonly messagesDown: number;
 }
