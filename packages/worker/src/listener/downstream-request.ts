@@ -17,7 +17,28 @@ export interface DownstreamRequest {
   readonly remoteAddress: string;
   /** Did it come over TLS? */
   readonly secure: boolean;
+  /** undefined: not known any more. */
+  readonly ends: ConnectionEnds | undefined;
+  /** What a backend is told of the certificate that the client has shown and TLS has verified; see describeCertificate. */
+  readonly clientCertificate?: string | undefined;
+  /** Its listener wants a certificate, and none was shown. */
+  readonly lacksCertificate?: boolean;
 }
+
+/** What a connection is known by besides its peer's address. The native listener tells neither port nor own address. */
+export interface ConnectionEnds {
+  /** 0: unknown. */
+  readonly remotePort: number;
+  /** Where the client had connected to; maybe `0.0.0.0`, maybe a name. */
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+/** The two ends of a request's connection, as they are to be believed. */
+export type Peer = Pick<
+  DownstreamRequest,
+  'remoteAddress' | 'secure' | 'ends' | 'clientCertificate' | 'lacksCertificate'
+>;
 
 /** First value of a header, or undefined. `name` is lower case. */
 export function headerOf(request: Pick<DownstreamRequest, 'headers'>, name: string): string | undefined {
@@ -41,7 +62,7 @@ export function hasToken(request: Pick<DownstreamRequest, 'headers'>, name: stri
   );
 }
 
-export function copyRequest(req: HttpRequest, res: HttpResponse, secure: boolean): DownstreamRequest {
+export function copyRequest(req: HttpRequest, peer: Peer): DownstreamRequest {
   const headers: string[] = [];
   req.forEach((name, value) => {
     headers.push(name, value);
@@ -52,9 +73,12 @@ export function copyRequest(req: HttpRequest, res: HttpResponse, secure: boolean
     // Undefined where there is none, whatever the type says.
     query: req.getQuery() ?? '',
     headers,
-    remoteAddress: addressFromBytes(new Uint8Array(res.getRemoteAddress())),
-    secure,
+    ...peer,
   };
+}
+
+export function peerAddressOf(res: HttpResponse): string {
+  return addressFromBytes(new Uint8Array(res.getRemoteAddress()));
 }
 
 /** 4 bytes are IPv4, 16 are IPv6; `::ffff:a.b.c.d` is what a dual-stack socket calls an IPv4 peer. */

@@ -29,12 +29,21 @@ export interface SocketData {
   readonly socket: DownstreamSocket;
 }
 
+/**
+ * Pings and pongs of a client within a second. Each costs as much as a message, and one read of the native side brings up
+ * to 87,000 of them, so that a handful of clients would stall all others. Those who measure a round trip send a few.
+ */
+const MAX_CONTROL_FRAMES = 100;
+const SECOND_MS = 1000;
+
 const SEND_RESULTS: readonly SendResult[] = ['buffered', 'sent', 'dropped'];
 
 export class DownstreamSocket {
   readonly handler: DownstreamHandler;
   readonly #compress: boolean;
   #ws: WebSocket<SocketData> | undefined;
+  #controlFrames = 0;
+  #controlSince = -Infinity;
 
   constructor(handler: DownstreamHandler, compress: boolean) {
     this.handler = handler;
@@ -50,6 +59,16 @@ export class DownstreamSocket {
   detach(code: number, reason: string): void {
     this.#ws = undefined;
     this.handler.onClose(code, reason);
+  }
+
+  /** A ping or pong came. False, once: one more than a client may send. Called by the listener alone. */
+  takeControlFrame(nowMs: number): boolean {
+    if (nowMs - this.#controlSince >= SECOND_MS) {
+      this.#controlSince = nowMs;
+      this.#controlFrames = 0;
+    }
+    this.#controlFrames += 1;
+    return this.#controlFrames <= MAX_CONTROL_FRAMES;
   }
 
   send(data: Uint8Array | string, isBinary: boolean): SendResult {

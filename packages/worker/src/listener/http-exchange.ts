@@ -43,6 +43,8 @@ export class HttpExchange {
   onDone: (() => void) | undefined;
   /** Everything that was held back by a slow client is written: more may come. */
   onWritable: (() => void) | undefined;
+  /** The answer says `Connection: close`: the client's next request belongs on another connection. */
+  asksToLeave = false;
   bytesReceived = 0;
   bytesSent = 0;
 
@@ -118,6 +120,8 @@ export class HttpExchange {
   reply(response: CompleteResponse): void {
     if (this.#isOver || this.#hasStarted) return;
     this.#hasStarted = true;
+    // The native side says it by itself then.
+    if (response.close === true) this.asksToLeave = false;
     if (response.close !== true) {
       this.#sendWhole(response);
       return;
@@ -213,6 +217,7 @@ export class HttpExchange {
 
   #writeHead(status: number, statusText: string, headers: readonly string[]): void {
     this.#res.writeStatus(forDownstream(`${status} ${statusText || (STATUS_CODES[status] ?? 'Unknown')}`));
+    if (this.asksToLeave) this.#res.writeHeader('connection', 'close');
     for (let i = 0; i + 1 < headers.length; i += 2) {
       this.#res.writeHeader(headers[i] ?? '', forDownstream(headers[i + 1] ?? ''));
     }

@@ -4,13 +4,17 @@
  * decides nothing.
  */
 import { isDeepStrictEqual } from 'node:util';
-import * as uws from 'uWebSockets.js';
-import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js';
+import { CloseCode } from '@holdfast/protocol';
+import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { setNativeSwitch, SHARED_COMPRESSOR } from './native.js';
 import type { ListenConfig } from '../config.js';
-import { copyRequest } from './downstream-request.js';
+import { INNER_HOST, ProxyFront } from '../proxy-protocol/front.js';
+import { clientCertificateOf } from './client-certificate.js';
+import { ClientSockets } from './client-sockets.js';
+import { type ConnectionEnds, copyRequest, type Peer, peerAddressOf } from './downstream-request.js';
 import type { SocketData } from './downstream-socket.js';
 import { HttpExchange } from './http-exchange.js';
+import { NativeApp } from './native-app.js';
 import { UpgradeExchange } from './upgrade-exchange.js';
 import { isWebSocketUpgrade } from './upgrade-request.js';
 
@@ -19,6 +23,10 @@ export interface ListenerHandler {
   onUpgrade(exchange: UpgradeExchange): void;
   /** A WebSocket handshake that cannot be accepted whatever the route: `status` says why. */
   onBadUpgrade(exchange: HttpExchange, reason: 'version' | 'key' | 'body'): void;
+  /** A request that came behind a PROXY header which the native side has read, of whomever. */
+  onSpoofed(exchange: HttpExchange): void;
+  /** A connection that was cut for its PROXY header, or for having none. */
+  onHeaderRefused(peer: string, detail: string): void;
 }
 
 export interface SocketBounds {
@@ -30,20 +38,37 @@ export interface SocketBounds {
   readonly idleTimeoutSeconds: number;
 }
 
+interface NativeRequest {
+  readonly res: HttpResponse;
+  readonly req: HttpRequest;
+  /** Of a WebSocket handshake. */
+  readonly context: us_socket_context_t | undefined;
+}
+
 export class Listener {
   readonly #config: ListenConfig;
   readonly #handler: ListenerHandler;
-  readonly #app: TemplatedApp;
-  #socket: us_listen_socket | undefined;
+  readonly #sockets: ClientSockets;
+  #app: NativeApp;
+  /** With sockets that came before TLS was changed. Bounded by those. */
+  #retired: readonly NativeApp[] = [];
+  #phase: 'new' | 'listening' | 'stopped' = 'new';
+  /** undefined: clients come to the native listener itself. */
+  readonly #front: ProxyFront | undefined;
+  readonly #ends: ConnectionEnds;
+  /** Of the native listener. */
+  #port = 0;
   #bounds: SocketBounds | undefined;
 
-  constructor(config: ListenConfig, handler: ListenerHandler) {
+  constructor(config: ListenConfig, handler: ListenerHandler, sockets: ClientSockets = new ClientSockets()) {
     // uWebSockets.js' own switch for its `uWebSockets` response header, which is nobody's business.
     setNativeSwitch('999999990007');
     this.#config = config;
     this.#handler = handler;
-    this.#app = createApp(config);
-    this.#app.any('/*', (res, req) => this.#onRequest(res, req, undefined));
+    this.#sockets = sockets;
+    this.#front = this.#createFront();
+    this.#ends = { remotePort: 0, localAddress: config.host, localPort: config.port };
+    this.#app = this.#createApp(config);
   }
 
   /**
@@ -51,43 +76,38 @@ export class Listener {
    * pattern again makes a new context for new sockets and leaves open ones in theirs.
    */
   setBounds(bounds: SocketBounds): void {
-    const { maxMessageBytes, maxBufferedBytes, idleTimeoutSeconds } = bounds;
     if (isDeepStrictEqual(this.#bounds, bounds)) return;
     this.#bounds = bounds;
-    this.#app.ws<SocketData>('/*', {
-      maxPayloadLength: maxMessageBytes,
-      maxBackpressure: maxBufferedBytes,
-      // Liveness is kept per route by KeepAlive. This one is for connections that we have ended and can no longer
-      // touch, whose client does not read what is left for it.
-      idleTimeout: idleTimeoutSeconds,
-      sendPingsAutomatically: false,
-      compression: SHARED_COMPRESSOR,
-      upgrade: (res, req, context) => this.#onRequest(res, req, context),
-      open: (ws) => {
-        ws.getUserData().socket.attach(ws);
-      },
-      message: (ws, data, isBinary) => ws.getUserData().socket.handler.onMessage(data, isBinary),
-      dropped: (ws) => ws.getUserData().socket.handler.onDropped?.(),
-      drain: (ws) => ws.getUserData().socket.handler.onWritable(),
-      ping: (ws, data) => ws.getUserData().socket.handler.onPing(data),
-      pong: (ws, data) => ws.getUserData().socket.handler.onPong(data),
-      close: (ws, code, reason) => ws.getUserData().socket.detach(code, Buffer.from(reason).toString()),
-    });
+    this.#setBoundsOf(this.#app, bounds);
   }
 
-  /** Resolves with the bound port; rejects when the address cannot be bound. */
-  listen(): Promise<number> {
+  /**
+   * Resolves with the port that clients come to; rejects when the address cannot be bound.
+   * @param sharedFd with `proxyProtocol`: the socket that all workers accept from; absent: one of its own.
+   */
+  async listen(sharedFd?: number): Promise<number> {
     const { host, port } = this.#config;
-    return new Promise((resolve, reject) => {
-      this.#app.listen(host, port, (socket) => {
-        if (socket === false) {
-          reject(new Error(`expected to listen on ${host}:${port}, got refused: is the port taken, or not yours?`));
-          return;
-        }
-        this.#socket = socket;
-        resolve(uws.us_socket_local_port(socket));
-      });
-    });
+    this.#phase = 'listening';
+    if (this.#front === undefined) return (this.#port = this.#app.listen(host, port));
+    this.#port = this.#app.listen(INNER_HOST, 0);
+    return this.#front.listen(sharedFd === undefined ? { host, port } : { fd: sharedFd }, this.#port);
+  }
+
+  /**
+   * Other certificates or settings of TLS, for connections that come from now on; open ones are not touched. Rejects when they
+   * cannot be taken, and goes on with those of before.
+   */
+  async takeTls(tls: ListenConfig['tls']): Promise<void> {
+    if (this.#phase === 'stopped' || isDeepStrictEqual(tls, this.#app.tls)) return;
+    const next = this.#createApp({ ...this.#config, tls });
+    if (this.#bounds !== undefined) this.#setBoundsOf(next, this.#bounds);
+    const host = this.#front === undefined ? this.#config.host : INNER_HOST;
+    if (this.#phase === 'listening') next.listen(host, this.#port);
+    const last = this.#app;
+    this.#app = next;
+    this.#retired = [...this.#retired.filter((app) => app.hasSockets), last];
+    await afterAccepting();
+    last.stopListening();
   }
 
   /**
@@ -95,26 +115,117 @@ export class Listener {
    * or in front of whatever else a connection is sent in it (topic/native-publish.test.ts).
    */
   publish(channel: string, data: Uint8Array | string, isBinary: boolean): void {
-    this.#app.publish(channel, data, isBinary, false);
+    for (const app of this.#apps) app.publish(channel, data, isBinary);
   }
 
   /** No new connections; open ones stay. */
   stopListening(): void {
-    if (this.#socket === undefined) return;
-    uws.us_listen_socket_close(this.#socket);
-    this.#socket = undefined;
+    this.#phase = 'stopped';
+    this.#front?.stopListening();
+    for (const app of this.#apps) app.stopListening();
   }
 
   /** Cuts every connection. */
   close(): void {
-    this.#socket = undefined;
-    this.#app.close();
+    this.#phase = 'stopped';
+    for (const app of this.#apps) app.close();
+    this.#front?.close();
   }
 
-  #onRequest(res: HttpResponse, req: HttpRequest, context: us_socket_context_t | undefined): void {
-    const request = copyRequest(req, res, this.#config.tls !== undefined);
+  /** Connections with a front in it, for which the native listener is private. */
+  get relayedSockets(): number {
+    return this.#front?.size ?? 0;
+  }
+
+  #createFront(): ProxyFront | undefined {
+    const { proxyProtocol } = this.#config;
+    if (proxyProtocol === undefined) return undefined;
+    const onRefused = (peer: string, detail: string): void => this.#handler.onHeaderRefused(peer, detail);
+    return new ProxyFront({ from: proxyProtocol.from, onRefused });
+  }
+
+  get #apps(): readonly NativeApp[] {
+    return this.#retired.length === 0 ? [this.#app] : [this.#app, ...this.#retired];
+  }
+
+  #createApp(config: ListenConfig): NativeApp {
+    const app = new NativeApp(config);
+    this.#sockets.watch(app.native);
+    const front = this.#front;
+    if (front !== undefined) {
+      app.native.filter((res, change) => {
+        if (change > 0 && !front.isOurs(peerAddressOf(res))) res.close();
+      });
+    }
+    app.route((router) => router.any('/*', (res, req) => this.#onRequest(app, { res, req, context: undefined })));
+    return app;
+  }
+
+  #setBoundsOf(app: NativeApp, bounds: SocketBounds): void {
+    const behavior = this.#behavior(app, bounds);
+    app.route((router) => router.ws('/*', behavior));
+  }
+
+  #behavior(app: NativeApp, bounds: SocketBounds): WebSocketBehavior<SocketData> {
+    const { maxMessageBytes, maxBufferedBytes, idleTimeoutSeconds } = bounds;
+    return {
+      maxPayloadLength: maxMessageBytes,
+      maxBackpressure: maxBufferedBytes,
+      // Liveness is kept per route by KeepAlive. This one is for connections that we have ended and can no longer
+      // touch, whose client does not read what is left for it.
+      idleTimeout: idleTimeoutSeconds,
+      sendPingsAutomatically: false,
+      compression: SHARED_COMPRESSOR,
+      upgrade: (res, req, context) => this.#onRequest(app, { res, req, context }),
+      open: (ws) => {
+        this.#sockets.upgraded();
+        app.count(1);
+        ws.getUserData().socket.attach(ws);
+      },
+      message: (ws, data, isBinary) => ws.getUserData().socket.handler.onMessage(data, isBinary),
+      dropped: (ws) => ws.getUserData().socket.handler.onDropped?.(),
+      drain: (ws) => ws.getUserData().socket.handler.onWritable(),
+      ping: (ws, data) => {
+        if (this.#takeControlFrame(ws)) ws.getUserData().socket.handler.onPing(data);
+      },
+      pong: (ws, data) => {
+        if (this.#takeControlFrame(ws)) ws.getUserData().socket.handler.onPong(data);
+      },
+      close: (ws, code, reason) => {
+        this.#sockets.webSocketClosed();
+        app.count(-1);
+        ws.getUserData().socket.detach(code, Buffer.from(reason).toString());
+      },
+    };
+  }
+
+  /** undefined: its client has gone. */
+  #peerOf({ tls }: NativeApp, res: HttpResponse): Peer | undefined {
+    const remoteAddress = peerAddressOf(res);
+    const clientCertificate = tls?.clientCertificates && clientCertificateOf(res);
+    const lacksCertificate = tls?.clientCertificates?.mode === 'required' && clientCertificate === undefined;
+    const seen = { secure: tls !== undefined, clientCertificate, lacksCertificate };
+    if (this.#front === undefined) return { remoteAddress, ends: this.#ends, ...seen };
+    const arrival = this.#front.arrivalOf(remoteAddress);
+    return arrival === undefined ? undefined : { ...arrival, ...seen };
+  }
+
+  #takeControlFrame(ws: WebSocket<SocketData>): boolean {
+    const { socket } = ws.getUserData();
+    if (socket.takeControlFrame(performance.now())) return true;
+    this.#sockets.flooded();
+    socket.end(CloseCode.PolicyViolation, 'too many pings');
+    return false;
+  }
+
+  #onRequest(app: NativeApp, { res, req, context }: NativeRequest): void {
+    const peer = this.#peerOf(app, res);
+    if (peer === undefined) return void res.close();
+    const request = copyRequest(req, peer);
     const upgrade = isWebSocketUpgrade(request);
-    if (upgrade === 'no') this.#handler.onRequest(new HttpExchange(res, request));
+    // It reads the header of anybody, on any listener.
+    if (res.getProxiedRemoteAddress().byteLength > 0) this.#handler.onSpoofed(new HttpExchange(res, request));
+    else if (upgrade === 'no') this.#handler.onRequest(new HttpExchange(res, request));
     else if (upgrade !== 'yes') this.#handler.onBadUpgrade(new HttpExchange(res, request), upgrade);
     // uWebSockets.js takes a key by its length alone; ours is stricter, so a context is always there.
     else if (context === undefined) this.#handler.onBadUpgrade(new HttpExchange(res, request), 'key');
@@ -122,24 +233,11 @@ export class Listener {
   }
 }
 
-function createApp(config: ListenConfig): TemplatedApp {
-  if (config.tls === undefined) return uws.App();
-  const { certificate, key, names } = config.tls;
-  const app = createTlsApp(certificate, key);
-  for (const [name, files] of Object.entries(names)) {
-    app.addServerName(name, { cert_file_name: files.certificate, key_file_name: files.key });
-  }
-  return app;
-}
-
-/** The native library does not say which file it stumbled over, nor why. */
-function createTlsApp(certificate: string, key: string): TemplatedApp {
-  try {
-    return uws.SSLApp({ cert_file_name: certificate, key_file_name: key });
-  } catch (error) {
-    const expected = `expected a certificate and its key that OpenSSL takes in ${certificate} and ${key}`;
-    throw new Error(`${expected}, got them refused: \`openssl x509 -noout -text -in\` says what is wrong`, {
-      cause: error,
-    });
-  }
+/**
+ * What waits to be accepted is reset with its listening socket: that is closed when a poll has just taken all there was. The
+ * first `setImmediate` may end a poll that began before this turn, which making an app has made a long one.
+ */
+async function afterAccepting(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
 }

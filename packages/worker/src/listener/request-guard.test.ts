@@ -18,6 +18,7 @@ describe('guardRequest', () => {
   });
 
   it.each([
+    ['no certificate where one is required', { headers: HOST, lacksCertificate: true }, 403],
     ['two lengths', { headers: [...HOST, 'content-length', '4', 'content-length', '4'] }, 400],
     ['a signed length', { headers: [...HOST, 'content-length', '+4'] }, 400],
     ['a list of lengths', { headers: [...HOST, 'content-length', '4, 4'] }, 400],

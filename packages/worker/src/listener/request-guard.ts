@@ -6,7 +6,7 @@
 import { headerOf, headerValues, type DownstreamRequest } from './downstream-request.js';
 
 export interface GuardRefusal {
-  readonly status: 400 | 405 | 501;
+  readonly status: 400 | 403 | 405 | 501;
   readonly reason: string;
 }
 
@@ -24,7 +24,19 @@ const TARGET = /^[!"$-[\]-~]*$/;
 const HOST = /^[^\s/?#@\\]+$/;
 
 export function guardRequest(request: DownstreamRequest): GuardRefusal | undefined {
-  return guardTarget(request) ?? guardFraming(request) ?? guardHost(request) ?? guardHeaders(request);
+  return (
+    guardCertificate(request) ??
+    guardTarget(request) ??
+    guardFraming(request) ??
+    guardHost(request) ??
+    guardHeaders(request)
+  );
+}
+
+/** After the TLS handshake, and so as an answer: the native library can ask a client for a certificate, but not insist. */
+function guardCertificate({ lacksCertificate }: DownstreamRequest): GuardRefusal | undefined {
+  if (lacksCertificate !== true) return undefined;
+  return { status: 403, reason: 'expected a client certificate, got none' };
 }
 
 function guardTarget(request: DownstreamRequest): GuardRefusal | undefined {

@@ -49,6 +49,11 @@ export function addSessionMetrics(registry: Registry, worker: string, source: ()
     labelNames: ['pool', 'cause', 'outcome'],
     counter: () => source().stats.rehomes,
   });
+  addCounter(registry, 'holdfast_sessions_rebalanced_total', {
+    help: 'Sessions sent elsewhere because their balancer, or their backend, had more than its share',
+    labelNames: ['from'],
+    counter: () => source().stats.rebalanced,
+  });
   const times = new Histogram({
     name: 'holdfast_session_rehome_duration_seconds',
     help: 'From the loss of a backend, or from the request to hand over, to the answer of the next one',
