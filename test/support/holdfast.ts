@@ -33,6 +33,8 @@ export interface HoldfastOptions {
   readonly listen?: object;
   /** Those of one that was killed, for its successor. Default: free ones. */
   readonly ports?: { readonly port: number; readonly adminPort: number };
+  /** Most open files of each of its processes. Default: as many as the test has. */
+  readonly openFiles?: number;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -68,7 +70,12 @@ export class Holdfast implements AsyncDisposable {
     this.#listen = options.listen ?? {};
     this.writeConfig(config);
     // A process group of its own, so that workers can be ended with it whatever state they are in.
-    this.#process = spawn(process.execPath, [BINARY, 'run', '--config', this.configFile], {
+    const [command, ...before] =
+      options.openFiles === undefined
+        ? []
+        : ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, process.execPath];
+    const args = [...before, BINARY, 'run', '--config', this.configFile];
+    this.#process = spawn(command ?? process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       detached: true,

@@ -5,6 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 const PAGE_BYTES = 4096;
+/** USER_HZ, which Linux shows to programs as 100 on every machine. */
+const CLOCK_TICKS = 100;
 
 /** Living direct children, in the order of their pids. */
 export function childrenOf(pid: number): readonly number[] {
@@ -25,6 +27,12 @@ export function countDescriptors(pid: number): number {
 
 export function residentBytes(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
+}
+
+/** Time on a core so far, in user and kernel mode together. */
+export function cpuMs(pid: number): number {
+  const fields = statFields(String(pid));
+  return (Number(fields[11]) + Number(fields[12])) * (1000 / CLOCK_TICKS);
 }
 
 export function isRunning(pid: number): boolean {

@@ -24,6 +24,8 @@ export interface Refusal {
 
 export interface OpenOptions extends ClientOptions {
   readonly protocols?: readonly string[];
+  /** SNI. */
+  readonly servername?: string;
 }
 
 const WAIT_MS = 10_000;

@@ -4,6 +4,7 @@
  * the worker never sees YAML, environment variables or optional keys. It crosses a process border by
  * structured clone, so it holds no functions, classes or regular expressions.
  */
+import type { AdmissionConfig, OverloadConfig, RebalanceConfig } from './config-capacity.js';
 
 export interface WorkerConfig {
   readonly listen: readonly ListenConfig[];
@@ -19,8 +20,22 @@ export interface WorkerConfig {
   readonly topics: readonly TopicRule[];
   readonly state: StateConfig;
   readonly logs: LogConfig;
-  /** How long a stopping worker waits for its connections to end before it cuts them. */
-  readonly drainTimeoutMs: number;
+  readonly admission: AdmissionConfig;
+  readonly overload: OverloadConfig;
+  readonly rebalance: RebalanceConfig;
+  readonly drain: DrainConfig;
+}
+
+/** How a balancer stops: first grace, then the window; hard stop at the timeout. */
+export interface DrainConfig {
+  /** Readiness fails, and everything is served as before: until those in front have noticed. */
+  readonly graceMs: number;
+  /** Over how long connections are closed; undefined: about 50 per second and worker, at most 4/5 of what is left of the timeout. */
+  readonly windowMs: number | undefined;
+  /** From the start, grace included, until what is left is closed at once. */
+  readonly timeoutMs: number;
+  /** Of all workers together. 0: whatever the window needs. */
+  readonly closesPerSecond: number;
 }
 
 export interface ListenConfig {
@@ -29,14 +44,38 @@ export interface ListenConfig {
   /** 0 only in tests with a single worker: each worker would get its own. */
   readonly port: number;
   readonly tls: TlsConfig | undefined;
+  /** undefined: a PROXY header is refused, whoever sends it. */
+  readonly proxyProtocol: ProxyProtocolConfig | undefined;
 }
 
-/** Paths are absolute by the time they arrive here. */
-export interface TlsConfig {
+/** A PROXY header (version 1 or 2) is believed from these peers, and demanded of them; of others it is refused. */
+export interface ProxyProtocolConfig {
+  /** Addresses and CIDR blocks; never empty. */
+  readonly from: readonly string[];
+}
+
+/** Paths are absolute by the time they arrive here: the native library reads the files itself. */
+export interface CertificateConfig {
   readonly certificate: string;
   readonly key: string;
+  /** Of what both files held when the configuration was loaded: a renewed certificate is a change. */
+  readonly digest: string;
+  readonly expiresAtMs: number;
+}
+
+export interface TlsConfig extends CertificateConfig {
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** Further certificates by server name (SNI); `*.example.com` allowed. */
-  readonly names: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>;
+  readonly names: Readonly<Record<string, CertificateConfig>>;
+  /** undefined: clients are not asked for a certificate. */
+  readonly clientCertificates: ClientCertificatesConfig | undefined;
+}
+
+export interface ClientCertificatesConfig {
+  readonly ca: string;
+  readonly digest: string;
+  /** optional: a client without one is served too; one with a wrong one never is. */
+  readonly mode: 'required' | 'optional';
 }
 
 export type StateConfig =
@@ -63,28 +102,69 @@ export interface RouteConfig {
   readonly match: RouteMatch;
   readonly pool: string;
   readonly rewrite: RewriteConfig;
+  readonly access: AccessConfig;
   /** Allowed Origin values of WebSocket handshakes (scheme://host[:port]); undefined allows all, also none. */
   readonly origins: readonly string[] | undefined;
   /** Offer permessage-deflate to clients (RFC 7692). Off by default: it costs memory and CPU for every connection. */
   readonly compression: boolean;
-  /** Who may come in, on routes of session pools; undefined: whoever the backend takes. */
+  /** Who may come in; undefined: whoever the backend takes. */
   readonly auth: AuthConfig | undefined;
   readonly limits: RouteLimits;
 }
 
-export interface AuthConfig {
-  readonly jwt: JwtConfig;
+/** Client addresses and CIDR blocks; `deny` wins over `allow`. */
+export interface AccessConfig {
+  /** Empty: all that are not denied. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
 }
 
-/** A JWT in the client's `hello`, or in a plain client's Authorization header; its `sub` is the principal. */
+/** At least one of `jwt` and `forward`; of both, both have to agree. */
+export interface AuthConfig {
+  readonly jwt: JwtConfig | undefined;
+  readonly forward: ForwardAuthConfig | undefined;
+  /** Lower-case header that tells a relay's backend who the client is; never the client's own. undefined: it is not told. */
+  readonly principalHeader: string | undefined;
+  /** The backend does not get the token, wherever it was looked for. */
+  readonly stripToken: boolean;
+}
+
+/**
+ * A JWT, in the `hello` of a client with the SDK, in the Authorization header of any other, or where a browser can put one;
+ * its `sub` is the principal.
+ */
 export interface JwtConfig {
-  /** A shared secret (HS…), or a public key in PEM (RS…, PS…, ES…, EdDSA). */
+  /** A shared secret (HS…), a public key in PEM (RS…, PS…, ES…, EdDSA), or the URL of the issuer's public keys (RFC 7517). */
   readonly key:
-    { readonly type: 'secret'; readonly secret: string } | { readonly type: 'publicKey'; readonly pem: string };
+    | { readonly type: 'secret'; readonly secret: string }
+    | { readonly type: 'publicKey'; readonly pem: string }
+    | { readonly type: 'jwks'; readonly url: string; readonly cooldownMs: number };
   /** Never empty: an algorithm that the token chooses is no check. */
   readonly algorithms: readonly string[];
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
+  /** Query parameter that may hold it; undefined: none. */
+  readonly query: string | undefined;
+  /** Cookie that may hold it; undefined: none. */
+  readonly cookie: string | undefined;
+  /** A token without `exp` is refused. */
+  readonly isExpiryRequired: boolean;
+  /** The connection ends when its token runs out and was not refreshed. */
+  readonly isEndedAtExpiry: boolean;
+  /** By how much the clocks of issuer and worker may differ. */
+  readonly toleranceMs: number;
+}
+
+/** A service that is asked about every client: 2xx lets it in, 401 and 403 do not, anything else is no answer. */
+export interface ForwardAuthConfig {
+  readonly url: string;
+  readonly timeoutMs: number;
+  /** Lower-case headers of the client's request that the service sees. */
+  readonly headers: readonly string[];
+  /** Lower-case headers of the service's answer that the backend gets; never the client's own. */
+  readonly copy: readonly string[];
+  /** Lower-case header of the service's answer that names the principal; undefined: nobody in particular. */
+  readonly principal: string | undefined;
 }
 
 /** All given conditions must hold. */
@@ -115,8 +195,20 @@ export interface RouteLimits {
   readonly messageBytes: number;
   /** Messages per second from one client, with one second's worth of burst; more closes with 1008. 0: no limit. */
   readonly messagesPerSecond: number;
-  /** Open connections per client address on this machine; one more is refused with 429. 0: no limit. */
+  /** Bytes of messages per second from one client, with one second's worth of burst; more closes with 1008. 0: no limit. */
+  readonly bytesPerSecond: number;
+  /** Open connections of the route on this machine; one more is refused with 429. 0: no limit. */
+  readonly connections: number;
+  /** The same, per client address. */
   readonly connectionsPerAddress: number;
+  /** The same, per principal of an authenticated client. */
+  readonly connectionsPerPrincipal: number;
+  /** Handshakes and HTTP requests per second on this machine, with one second's worth of burst; more get 429. 0: no limit. */
+  readonly newPerSecond: number;
+  /** The same, per client address. */
+  readonly newPerSecondPerAddress: number;
+  /** The same, per principal. */
+  readonly newPerSecondPerPrincipal: number;
   /** A client that stays silent this long, pongs included, is closed; pinged at half of it. */
   readonly idleMs: number;
   /** A WebSocket is closed with 1001 after this long, ±10 % jitter. 0: never. */
@@ -133,10 +225,16 @@ export interface PoolConfig {
   /** For pools whose backends speak the trunk protocol; undefined: they are relayed to as they are. */
   readonly session: SessionPoolConfig | undefined;
   readonly backends: BackendsConfig;
+  /** Its backends are reached through this one, health checks and trunks included; undefined: directly. */
+  readonly proxy: SocksProxy | undefined;
+  /** Relay pools: every connection to a backend begins with a PROXY header that names its client; undefined: none does. */
+  readonly proxyProtocol: 'v2' | undefined;
   readonly balance: BalanceStrategy;
   readonly sticky: StickyConfig | undefined;
   readonly health: HealthConfig | undefined;
   readonly outlier: OutlierConfig;
+  /** For backends with https: and wss:; undefined: their certificates are checked against the well-known CAs. */
+  readonly tls: PoolTlsConfig | undefined;
   /** A backend that comes (back) into service takes a rising share of new connections for this long. 0: at once. */
   readonly slowStartMs: number;
   /**
@@ -160,6 +258,30 @@ export interface SessionPoolConfig {
   readonly heartbeatMs: number;
   /** Largest number of sessions that are handed over at once when a backend drains. */
   readonly maxHandoffs: number;
+}
+
+/** PEM texts, no paths: what was checked when the configuration was loaded is what is used. */
+export interface PoolTlsConfig {
+  /** CAs that sign the backends' certificates; undefined: the well-known ones. */
+  readonly ca: string | undefined;
+  /** Shown to backends that ask for a certificate (mTLS). */
+  readonly client: { readonly certificate: string; readonly key: string; readonly expiresAtMs: number } | undefined;
+  /** What the backends' certificates have to be for, and SNI; undefined: the host of each backend's URL. */
+  readonly serverName: string | undefined;
+  /** false: any certificate will do. */
+  readonly verify: boolean;
+  /** Of all the above: connections that were made with something else serve no new requests. */
+  readonly digest: string;
+}
+
+/** A SOCKS5 proxy (RFC 1928), which resolves the names of backends itself. Never logged: it may hold credentials. */
+export interface SocksProxy {
+  /** Name or address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** RFC 1929; undefined: none. */
+  readonly username: string | undefined;
+  readonly password: string | undefined;
 }
 
 export type BalanceStrategy = 'round-robin' | 'least-connections' | 'two-choices' | 'source-hash' | 'consistent-hash';
@@ -229,6 +351,8 @@ export interface PoolTimeouts {
   readonly idleMs: number;
   /** From a sent HTTP request to the head of its response. */
   readonly responseMs: number;
+  /** Relay pools: from when a backend drains until its open WebSockets are closed with 1012. 0: never. */
+  readonly drainMs: number;
 }
 
 /** What holds for the topics that it matches, of all routes and pools: topics are one namespace of the whole fleet. */

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { pino, type Logger } from 'pino';
 import type { ToWorker } from './control/messages.js';
+import type { DrainOrders } from './drain/orders.js';
 import { SupervisorChannel } from './control/supervisor-channel.js';
 import { Worker } from './worker.js';
 
@@ -32,7 +33,7 @@ async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<vo
     case 'start':
       return start(message);
     case 'reload':
-      worker?.reload(message.config, message.pools);
+      await worker?.reload(message.config, message.pools);
       return channel.send({ type: 'reloaded', configVersion: message.configVersion });
     case 'pools':
       return worker?.updatePools(message.pools);
@@ -41,20 +42,21 @@ async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<vo
     case 'ping':
       return worker?.sayPong(message.id);
     case 'collectMetrics':
-      return worker?.sendMetrics(message.id);
-    case 'askSessions':
-      return worker?.answerAboutSessions(message);
+      return worker?.sendMetrics(message);
+    case 'ask':
+      return void worker?.answerOperator(message);
     case 'askTopics':
       return void worker?.answerAboutTopics(message);
     case 'drain':
-      return stop(message.deadlineMs);
+      return stop(message);
   }
 }
 
 async function start(message: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   log = createLog(message.config.logs.level, message.workerId);
   try {
-    worker = new Worker(message, { channel, log, balancer: `${hostname()}:${process.ppid}`, random: Math.random });
+    const balancer = `${hostname()}:${process.ppid}`;
+    worker = new Worker(message, { channel, log, balancer, random: Math.random, sharedSockets: inheritedSockets() });
     channel.send({ type: 'listening', ports: await worker.listen() });
   } catch (error) {
     channel.send({ type: 'failed', error: error instanceof Error ? error.message : String(error) });
@@ -62,8 +64,14 @@ async function start(message: Extract<ToWorker, { type: 'start' }>): Promise<voi
   }
 }
 
-async function stop(deadlineMs: number): Promise<void> {
-  const report = (await worker?.stop(deadlineMs)) ?? { closed: 0, cut: 0 };
+/** Behind stdin, stdout, stderr and the channel, as many as the supervisor says. */
+function inheritedSockets(): number[] {
+  const count = Number(process.env['HOLDFAST_SHARED_SOCKETS'] ?? 0);
+  return Array.from({ length: count }, (_, index) => 4 + index);
+}
+
+async function stop(orders: DrainOrders): Promise<void> {
+  const report = (await worker?.stop(orders)) ?? { closed: 0, cut: 0 };
   channel.onDisconnect = undefined;
   channel.send({ type: 'drained', ...report });
   // Lets the message and the last log lines out.
@@ -72,7 +80,7 @@ async function stop(deadlineMs: number): Promise<void> {
 
 function createLog(level: string, workerId: number): Logger {
   // Asynchronous, and bounded: a log reader that stalls must not stall clients.
-  const destination = pino.destination({ dest: 1, sync: false, maxLength: 8 * 1024 * 1024 });
+  const destination = pino.destination({ dest: logDescriptor(), sync: false, maxLength: 8 * 1024 * 1024 });
   destination.on('error', () => undefined);
   return pino(
     {
@@ -83,6 +91,11 @@ function createLog(level: string, workerId: number): Logger {
     },
     destination,
   );
+}
+
+/** The supervisor's stdout, as the supervisor says; our own is silenced. */
+function logDescriptor(): number {
+  return Number(process.env['HOLDFAST_LOG_FD'] ?? 1);
 }
 
 function fail(error: unknown): void {

@@ -15,8 +15,9 @@ import { SimClientConnection } from './sim-client-connection.js';
 import { dialTrunkOf } from './sim-trunk.js';
 
 const DRAIN_MS = 5000;
+const WINDOW_MS = 2000;
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-const ORIGIN = { onBackend: () => undefined, onEnd: () => undefined };
+const ORIGIN = { hold: () => undefined, onBackend: () => undefined, onEnd: () => undefined };
 
 export class WorkerActor {
   readonly name: string;
@@ -39,7 +40,7 @@ export class WorkerActor {
   /** Resolves when all clients have left, or its time is over. */
   async drain(): Promise<void> {
     this.#world.network.ignore(this.process);
-    await this.#sessions?.drain(DRAIN_MS);
+    await this.#sessions?.drain({ deadlineMs: DRAIN_MS, windowMs: WINDOW_MS, hasSuccessors: false, pending: () => 0 });
     this.#sessions?.close();
   }
 
@@ -86,6 +87,8 @@ export class WorkerActor {
         balancer: this.name,
         traffic: new Traffic(),
         broadcast: { publish: () => undefined },
+        verifier: { verify: () => Promise.reject(new Error('expected no route with auth in a simulation, got one')) },
+        limits: { principal: () => Promise.resolve({ ok: true, slot: { release: () => undefined } }) },
         log: { ...SILENT, error } as unknown as SessionLog,
         random: random.next,
         randomBytes: (count) => random.bytes(count),

@@ -9,8 +9,9 @@ export class OrderedProcess implements AsyncDisposable {
   readonly #waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   #nextId = 1;
 
-  constructor(script: URL, args: readonly string[] = []) {
+  constructor(script: URL, args: readonly string[] = [], execPath: string = process.execPath) {
     this.#child = fork(script, args, {
+      execPath,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // The built packages, not their sources, for which the test runner has conditions of its own.
       execArgv: [],
@@ -32,10 +33,15 @@ export class OrderedProcess implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  /** Resolves when it has gone. */
+  async end(signal: NodeJS.Signals): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
+    this.#child.kill(signal);
     await exited;
   }
 

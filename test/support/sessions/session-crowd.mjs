@@ -11,6 +11,10 @@ const MAX_KEPT = 50;
 const clients = [];
 const violations = [];
 const events = {};
+/** When sessions became open since the last mark: Date.now(). */
+let opensAtMs = [];
+/** How long they meant to wait before they tried again, since the last mark. */
+let waitsMs = [];
 let sending;
 
 class Client {
@@ -29,7 +33,11 @@ class Client {
     for (const type of ['resumed', 'reset', 'rehomed', 'backpressure', 'close', 'error']) {
       this.session.addEventListener(type, (event) => this.#onEvent(type, event));
     }
-    this.session.addEventListener('statechange', ({ state }) => count(`state ${state}`));
+    this.session.addEventListener('statechange', ({ state, retryInMs }) => {
+      count(`state ${state}`);
+      if (state === 'open') opensAtMs.push(Date.now());
+      if (retryInMs !== undefined) waitsMs.push(retryInMs);
+    });
   }
 
   send() {
@@ -87,7 +95,7 @@ function violate(client, what) {
 const ORDERS = {
   async open({ prefix, count: wanted, urls, options }) {
     for (let i = 0; i < wanted; i += 1) clients.push(new Client(`${prefix}-${i}`, urls, options));
-    await until(() => clients.every(({ session }) => session.state === 'open'), 60_000, 'all sessions open');
+    await until(() => clients.every(({ session }) => session.state === 'open'), 150_000, 'all sessions open');
     return {};
   },
   /** Messages per second of all clients of this process together. */
@@ -115,6 +123,8 @@ const ORDERS = {
     return {};
   },
   mark() {
+    opensAtMs = [];
+    waitsMs = [];
     for (const client of clients) {
       client.longestGapMs = 0;
       if (client.sent === client.echoed) client.lastProgressAt = performance.now();
@@ -129,6 +139,8 @@ const ORDERS = {
     refused: sum(({ refused }) => refused),
     sentBy: Object.fromEntries(clients.map(({ name, sent }) => [name, sent])),
     gapsMs: clients.map(({ gapMs }) => Math.round(gapMs)),
+    opensAtMs,
+    waitsMs,
     events,
     violations,
   }),

@@ -11,6 +11,10 @@ export interface CrowdReport {
   readonly sentBy: Readonly<Record<string, number>>;
   /** Longest wait for an answer per client since the last mark. */
   readonly gapsMs: readonly number[];
+  /** When sessions became open since the last mark, by the wall clock. */
+  readonly opensAtMs: readonly number[];
+  /** How long they meant to wait before each further try, since the last mark. */
+  readonly waitsMs: readonly number[];
   /** Event name → how often. */
   readonly events: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
@@ -22,6 +26,8 @@ export interface CrowdOptions {
   /** @default 2 */
   readonly processes?: number;
   readonly client?: object;
+  /** Runs its processes in place of this process' own node. */
+  readonly execPath?: string;
 }
 
 export class SessionCrowd implements AsyncDisposable {
@@ -31,9 +37,9 @@ export class SessionCrowd implements AsyncDisposable {
     this.#processes = processes;
   }
 
-  static async open({ urls, clients, processes = 2, client = {} }: CrowdOptions): Promise<SessionCrowd> {
+  static async open({ urls, clients, processes = 2, client = {}, execPath }: CrowdOptions): Promise<SessionCrowd> {
     const script = new URL('./session-crowd.mjs', import.meta.url);
-    const crowd = new SessionCrowd(Array.from({ length: processes }, () => new OrderedProcess(script)));
+    const crowd = new SessionCrowd(Array.from({ length: processes }, () => new OrderedProcess(script, [], execPath)));
     const share = Math.ceil(clients / processes);
     await crowd.#all('open', (i) => ({
       prefix: `c${i}`,
@@ -74,6 +80,8 @@ export class SessionCrowd implements AsyncDisposable {
       refused: total('refused'),
       sentBy: Object.assign({}, ...reports.map(({ sentBy }) => sentBy)) as Record<string, number>,
       gapsMs: reports.flatMap(({ gapsMs }) => gapsMs),
+      waitsMs: reports.flatMap((report) => report.waitsMs),
+      opensAtMs: reports.flatMap((report) => report.opensAtMs),
       events,
       violations: reports.flatMap(({ violations }) => violations),
     };

@@ -13,6 +13,9 @@ secret: "\${HOLDFAST_SECRET}"
 trustedProxies: [10.0.0.0/8]
 drain: { timeout: 1m }
 logs: { level: debug, access: "\${ACCESS:-false}" }
+admission: { perSecond: 500, fleetPerSecond: 2000 }
+overload: { memory: 512MiB, eventLoopLag: 2s }
+rebalance: { balancers: false, backends: true, perSecond: 20 }
 routes:
   - match: { host: Chat.Example.com, path: /chat, header: { X-Tenant: true, X-V: "2" }, query: { EIO: true }, upgrade: true }
     pool: chat
@@ -60,8 +63,11 @@ describe('the documented example', () => {
     expect(config.worker).toMatchObject({
       secrets: ['a secret of the tests'],
       trustedProxies: ['10.0.0.0/8'],
-      drainTimeoutMs: 60_000,
+      drain: { graceMs: 0, windowMs: undefined, timeoutMs: 60_000, closesPerSecond: 0 },
       logs: { level: 'debug', access: false },
+      admission: { perSecond: 500, fleetPerSecond: 2000 },
+      overload: { memoryBytes: 512 * 1024 * 1024, eventLoopLagMs: 2000 },
+      rebalance: { balancers: false, backends: true, perSecond: 20 },
       state: { engine: 'embedded' },
     });
     expect(config.worker.routes).toMatchObject([

@@ -5,6 +5,7 @@
  */
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { isRedisUrl } from '@holdfast/state';
+import type { SocksProxy } from '@holdfast/worker';
 
 export interface Address {
   readonly host: string;
@@ -14,6 +15,12 @@ export interface Address {
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(\d{1,5}))?$/;
+const NOT_IDENTITY = new Set(
+  (
+    'connection content-length content-type cookie expect forwarded host http2-settings keep-alive origin ' +
+    'proxy-authenticate proxy-authorization proxy-connection set-cookie te trailer transfer-encoding upgrade x-request-id'
+  ).split(' '),
+);
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443', ws: '80', wss: '443' };
 
 /** `host:port`, `[::1]:8080`, `:8080`, `*:8080` or a port alone. Without a host, all IPv4 addresses, as in HAProxy. */
@@ -62,6 +69,20 @@ export function parseCidr(text: string): string | undefined {
 /** Header names come out lower-cased, as the worker compares them. */
 export function parseHeaderName(text: string): string | undefined {
   return TOKEN.test(text) ? text.toLowerCase() : undefined;
+}
+
+/** One that tells a backend who a client is: not one that says how to read a request, or by what way it came. */
+export function parseIdentityHeader(text: string): string | undefined {
+  const name = parseHeaderName(text);
+  const isTaken = name === undefined || NOT_IDENTITY.has(name) || /^(?:x-forwarded-|sec-websocket-)|_/.test(name);
+  return isTaken ? undefined : name;
+}
+
+/** What another service is asked at: credentials in it would be in every log. */
+export function parseHttpUrl(text: string): string | undefined {
+  if (!/^https?:\/\/[^\s\\]+$/i.test(text) || !URL.canParse(text)) return undefined;
+  const { username, password, hash, href } = new URL(text);
+  return username === '' && password === '' && hash === '' ? href : undefined;
 }
 
 export function parseCookieName(text: string): string | undefined {
@@ -116,6 +137,29 @@ export function parseBackendUrl(text: string): { url: string; id: string } | und
 /** One server, a master behind sentinels, or a Cluster: whatever the state package can reach. */
 export function parseRedisUrl(text: string): string | undefined {
   return isRedisUrl(text) ? text : undefined;
+}
+
+/** Names are resolved by the proxy, which others spell `socks5h`: both are taken. */
+export function parseSocksUrl(text: string): SocksProxy | undefined {
+  if (!/^socks5h?:\/\/[^\s\\]+$/i.test(text) || !URL.canParse(text)) return undefined;
+  const { hostname, port, username, password, pathname, search, hash } = new URL(text);
+  if (hostname === '' || port === '0' || search !== '' || hash !== '' || (pathname !== '' && pathname !== '/')) {
+    return undefined;
+  }
+  const [user, secret] = [decoded(username), decoded(password)];
+  // RFC 1929 has one byte for each length, and no empty ones.
+  if (user === undefined || secret === undefined || (user === '' && secret !== '')) return undefined;
+  if (user !== '' && [user, secret].some((value) => value === '' || Buffer.byteLength(value) > 255)) return undefined;
+  const credentials = { username: user || undefined, password: secret || undefined };
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 1080 : Number(port), ...credentials };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `204` or `200-399`. */

@@ -101,10 +101,10 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
     [`3:46: routes[0].limits.messageBytes: ${TOO_LARGE}, got 16777217`],
   ],
   [
-    'credentials that nobody would check',
-    { route: 'pool: r, auth: { jwt: { secret: 0123456789abcdef } }' },
+    'a header that no backend of sessions would get',
+    { route: 'pool: s, auth: { principalHeader: x-user, jwt: { secret: 0123456789abcdef } }' },
     [
-      '3:22: routes[0].auth: expected a session pool behind it (`kind: session`): what a relay pool serves checks credentials itself, got relay pool "r"',
+      '3:30: routes[0].auth.principalHeader: expected a relay pool behind it: the backends of a session pool get the principal with each session, got session pool "s"',
     ],
   ],
   [

@@ -15,8 +15,10 @@ const MAX_TRUNK_MESSAGE_BYTES = 16 * 1_048_576;
 /** Why a session pool does without them. */
 const RELAY_KEYS: readonly (readonly [path: readonly string[], why: string])[] = [
   [['sticky'], 'a session stays with its backend anyway'],
+  [['proxyProtocol'], 'its trunks carry many clients'],
   [['timeouts', 'handshake'], 'no client waits for a handshake of a backend'],
   [['timeouts', 'idle'], 'its clients have `limits.idle` of their route, its trunks a heartbeat of their own'],
+  [['timeouts', 'drain'], 'its sessions are handed over to another backend'],
   [['timeouts', 'response'], 'it takes no HTTP requests'],
 ];
 
@@ -26,6 +28,7 @@ export function checkKinds(root: unknown): Finding[] {
   const pools = entries(child(root, 'pools'));
   return [
     ...pools.flatMap(([name, pool]) => misplacedKeys(pool, ['pools', name])),
+    ...pools.flatMap(([name, pool]) => idleTls(pool, ['pools', name, 'tls'])),
     ...items(child(root, 'routes')).flatMap((route, index) => routeFindings(root, route, ['routes', index])),
     ...missingSecret(root, pools),
   ];
@@ -55,17 +58,28 @@ function misplacedKeys(pool: unknown, path: Path): Finding[] {
   }));
 }
 
+function idleTls(pool: unknown, path: Path): Finding[] {
+  if (child(pool, 'tls') === undefined) return [];
+  const backends = child(pool, 'backends');
+  const urls = items(backends).map((backend) => asText(backend) ?? asText(child(backend, 'url')) ?? '');
+  const isPlain = Array.isArray(backends)
+    ? urls.every((url) => /^(http|ws):/i.test(url))
+    : isMap(backends) && (child(backends, 'scheme') ?? 'http') === 'http';
+  if (!isPlain) return [];
+  return [{ path, on: 'key', expected: 'a backend that is spoken to over TLS (https: or wss:)', got: 'none' }];
+}
+
 function routeFindings(root: unknown, route: unknown, path: Path): Finding[] {
   const pool = asText(child(route, 'pool'));
   const kind = pool === undefined ? undefined : kindOf(child(child(root, 'pools'), pool));
   if (pool === undefined || kind === undefined) return [];
-  return kind === 'relay' ? authOnRelay(route, pool, path) : tooLargeMessages(route, path);
+  return kind === 'relay' ? [] : [...principalHeader(route, pool, path), ...tooLargeMessages(route, path)];
 }
 
-function authOnRelay(route: unknown, pool: string, path: Path): Finding[] {
-  if (child(route, 'auth') === undefined) return [];
-  const expected = 'a session pool behind it (`kind: session`): what a relay pool serves checks credentials itself';
-  return [{ path: [...path, 'auth'], on: 'key', expected, got: `relay pool ${quote(pool)}` }];
+function principalHeader(route: unknown, pool: string, path: Path): Finding[] {
+  if (child(child(route, 'auth'), 'principalHeader') === undefined) return [];
+  const expected = 'a relay pool behind it: the backends of a session pool get the principal with each session';
+  return [{ path: [...path, 'auth', 'principalHeader'], on: 'key', expected, got: `session pool ${quote(pool)}` }];
 }
 
 function tooLargeMessages(route: unknown, path: Path): Finding[] {

@@ -16,8 +16,8 @@ import { codeOf } from './pem-files.js';
 import { formatPath, pathKey } from './positions.js';
 import { resolveConfig } from './resolve.js';
 import { configSchema, type ParsedConfig } from './schema.js';
-import { checkTlsFiles } from './tls-files.js';
-import type { Finding, LoadResult, Mistake } from './types.js';
+import { readTlsFiles } from './tls-files.js';
+import type { Concern, Finding, LoadResult, Mistake } from './types.js';
 import { replaceAt, valueAt } from './view.js';
 import { concernsOf } from './warnings.js';
 
@@ -45,18 +45,19 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv, options: 
   const folder = dirname(resolve(file));
   const { parsed, findings } = parse(document);
   const jwtKeys = await readJwtKeys(document, folder);
+  const tlsFiles = await readTlsFiles(document.value, folder);
   const all = [
     ...document.findings,
     ...findings,
     ...crossCheck(document.value),
-    ...(await checkTlsFiles(document.value, folder)),
+    ...tlsFiles.findings,
     ...jwtKeys.findings,
   ];
   if (parsed === undefined || all.length > 0) return failed(file, document, all);
   const madeUpSecret = options.madeUpSecret ?? randomBytes(32).toString('base64url');
-  const surroundings = { folder, cores: availableParallelism(), madeUpSecret, jwtKeys: jwtKeys.byRoute };
+  const surroundings = { folder, cores: availableParallelism(), madeUpSecret, jwtKeys: jwtKeys.byRoute, tlsFiles };
   const config = resolveConfig(parsed, surroundings);
-  return { ok: true, config, warnings: warningsOf(file, document, parsed) };
+  return { ok: true, config, warnings: warningsOf(file, document, [...concernsOf(parsed), ...tlsFiles.concerns]) };
 }
 
 interface Parsed {
@@ -108,8 +109,8 @@ function failed(file: string, document: ReadDocument, findings: readonly Finding
   return { ok: false, mistakes: toMistakes(file, document, findings) };
 }
 
-function warningsOf(file: string, { positions }: ReadDocument, parsed: ParsedConfig): string[] {
-  return concernsOf(parsed).map(({ path, text }) => {
+function warningsOf(file: string, { positions }: ReadDocument, concerns: readonly Concern[]): string[] {
+  return concerns.map(({ path, text }) => {
     const { line, column } = positions.find(path, 'key');
     return `${file}:${line}:${column}: ${formatPath(path)}: ${text}`;
   });

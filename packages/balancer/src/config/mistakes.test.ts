@@ -43,7 +43,7 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
     'an unknown key',
     { pool: 'bakends: 1' },
     [
-      '8:5: pools.web.bakends: expected one of kind, backends, balance, sticky, health, outlier, slowStart, panicThreshold, timeouts, retries, onBackendLoss, resumeWindow, heartbeat, trunkPath, maxHandoffs, got "bakends" (did you mean "backends"?)',
+      '8:5: pools.web.bakends: expected one of kind, backends, proxy, proxyProtocol, balance, sticky, health, outlier, tls, slowStart, panicThreshold, timeouts, retries, onBackendLoss, resumeWindow, heartbeat, trunkPath, maxHandoffs, got "bakends" (did you mean "backends"?)',
     ],
   ],
   [
@@ -57,7 +57,7 @@ const CASES: readonly (readonly [name: string, parts: Parts, mistakes: readonly 
     'a key of a later version',
     { top: 'advertise: wss://lb-1.example.com' },
     [
-      '8:1: advertise: expected one of $schema, listen, admin, workers, state, secret, trustedProxies, drain, logs, routes, pools, topics, got "advertise"',
+      '8:1: advertise: expected one of $schema, listen, admin, workers, state, secret, trustedProxies, drain, logs, admission, overload, rebalance, routes, pools, topics, got "advertise"',
     ],
   ],
   [

@@ -3,13 +3,14 @@
  * of the file (relative paths), on other files (keys) or on other entries (names of routes) is settled here. Pure:
  * all of them are given.
  */
-import type { AuthConfig, ListenConfig, PoolConfig, TlsConfig } from '@holdfast/worker';
-import { resolve } from 'node:path';
+import type { AuthConfig, JwtConfig, ListenConfig, PoolConfig } from '@holdfast/worker';
 import type { JwtKey } from './jwt-keys.js';
-import type { ParsedConfig } from './schema.js';
-import type { ParsedAuth } from './schema-auth.js';
+import { resolveListenerTls, resolvePoolTls, type TlsPlace } from './resolve-tls.js';
+import type { ParsedConfig, ParsedListener } from './schema.js';
+import type { ParsedAuth, ParsedJwt } from './schema-auth.js';
 import type { ParsedPool } from './schema-pool.js';
 import type { ParsedRoute } from './schema-route.js';
+import type { TlsFiles } from './tls-files.js';
 import type { BalancerConfig } from './types.js';
 
 export interface Surroundings {
@@ -20,44 +21,41 @@ export interface Surroundings {
   readonly madeUpSecret: string;
   /** By index of the route: one for each that has `auth`. */
   readonly jwtKeys: ReadonlyMap<number, JwtKey>;
+  readonly tlsFiles: Pick<TlsFiles, 'at'>;
 }
 
 /** As many as `workers` may say: `auto` on a larger machine stays within it. */
 const MAX_WORKERS = 256;
 
 export function resolveConfig(parsed: ParsedConfig, surroundings: Surroundings): BalancerConfig {
-  const { folder, cores, madeUpSecret, jwtKeys } = surroundings;
+  const { folder, cores, madeUpSecret, jwtKeys, tlsFiles } = surroundings;
   return {
     worker: {
-      listen: parsed.listen.map((listener) => resolveListener(listener, folder)),
+      listen: parsed.listen.map((listener, index) =>
+        resolveListener(listener, { folder, files: tlsFiles, path: ['listen', index, 'tls'] }),
+      ),
       secrets: parsed.secrets ?? [madeUpSecret],
       trustedProxies: parsed.trustedProxies,
       routes: nameRoutes(parsed.routes).map((route, index) => ({
         ...route,
         auth: resolveAuth(route.auth, jwtKeys.get(index)),
       })),
-      pools: namePools(parsed.pools),
+      pools: namePools(parsed.pools, (name) => ({ folder, files: tlsFiles, path: ['pools', name, 'tls'] })),
       topics: parsed.topics,
       state: parsed.state,
       logs: parsed.logs,
-      drainTimeoutMs: parsed.drainTimeoutMs,
+      admission: parsed.admission,
+      overload: parsed.overload,
+      rebalance: parsed.rebalance,
+      drain: parsed.drain,
     },
     workers: parsed.workers === 'auto' ? Math.min(cores, MAX_WORKERS) : parsed.workers,
     admin: parsed.admin === undefined ? undefined : { ...parsed.admin.address, token: parsed.admin.token },
   };
 }
 
-function resolveListener(listener: ListenConfig, folder: string): ListenConfig {
-  return { ...listener, tls: listener.tls === undefined ? undefined : resolveTls(listener.tls, folder) };
-}
-
-function resolveTls({ names, ...own }: TlsConfig, folder: string): TlsConfig {
-  const absolute = (pair: { certificate: string; key: string }): { certificate: string; key: string } => ({
-    certificate: resolve(folder, pair.certificate),
-    key: resolve(folder, pair.key),
-  });
-  const byName = Object.entries(names).map(([name, pair]) => [name, absolute(pair)] as const);
-  return { ...absolute(own), names: Object.fromEntries(byName) };
+function resolveListener(listener: ParsedListener, place: TlsPlace): ListenConfig {
+  return { ...listener, tls: listener.tls && resolveListenerTls(listener.tls, place) };
 }
 
 /** `chat`, `chat-2`, …: never a name that another route was given in the file. */
@@ -74,12 +72,23 @@ function nameRoutes(routes: readonly ParsedRoute[]): (ParsedRoute & { readonly n
 
 function resolveAuth(auth: ParsedAuth | undefined, found: JwtKey | undefined): AuthConfig | undefined {
   if (auth === undefined) return undefined;
-  // Never a route that is open because its key was lost on the way.
-  if (found === undefined) throw new Error('expected a key for every auth that has passed the checks, got none');
-  const { algorithms, issuer, audience } = auth.jwt;
-  return { jwt: { key: found.key, algorithms: algorithms ?? found.algorithms.slice(0, 1), issuer, audience } };
+  const { jwt, ...rest } = auth;
+  return { ...rest, jwt: jwt === undefined ? undefined : resolveJwt(jwt, found) };
 }
 
-function namePools(pools: Readonly<Record<string, ParsedPool>>): Record<string, PoolConfig> {
-  return Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, { name, ...pool }]));
+function resolveJwt({ cooldownMs, algorithms, ...rest }: ParsedJwt, found: JwtKey | undefined): JwtConfig {
+  // Never a route that is open because its key was lost on the way.
+  if (found === undefined) throw new Error('expected a key for every auth that has passed the checks, got none');
+  const key = found.key.type === 'jwks' ? { ...found.key, cooldownMs } : found.key;
+  return { ...rest, key, algorithms: algorithms ?? found.algorithms.slice(0, 1) };
+}
+
+function namePools(
+  pools: Readonly<Record<string, ParsedPool>>,
+  placeOf: (name: string) => TlsPlace,
+): Record<string, PoolConfig> {
+  const named = Object.entries(pools).map(([name, pool]) => {
+    return [name, { name, ...pool, tls: pool.tls && resolvePoolTls(pool.tls, placeOf(name)) }] as const;
+  });
+  return Object.fromEntries(named);
 }

@@ -14,9 +14,11 @@ import type {
 import { z } from 'zod';
 import { parseBackendId, parseBackendUrl, parseHostname, parseRequestPath, parseStatusRange } from './formats.js';
 import { choice, duration, integer, list, map, orFalse, refuse, text, textOrNumber } from './schema-parts.js';
+import { proxyHeaderSchema, socksProxySchema } from './schema-proxy.js';
 import { stickySchema } from './schema-sticky.js';
+import { type ParsedPoolTls, poolTlsSchema } from './schema-tls.js';
 
-export type ParsedPool = Omit<PoolConfig, 'name'>;
+export type ParsedPool = Omit<PoolConfig, 'name' | 'tls'> & { readonly tls: ParsedPoolTls | undefined };
 
 const BACKEND_URL = 'the origin of a backend (http, https, ws or wss, no path) such as http://127.0.0.1:3000';
 const url: z.ZodType<{ url: string; id: string }> = text(BACKEND_URL, parseBackendUrl);
@@ -117,11 +119,17 @@ const timeouts: z.ZodType<PoolTimeouts> = map({
   response: duration({ min: 1 })
     .prefault('60s')
     .describe('Relay pools: duration from a sent HTTP request to the head of its response.'),
+  drain: duration()
+    .prefault(0)
+    .describe(
+      'Relay pools: duration that the WebSockets of a draining backend have to finish; then they are closed with 1012, evenly. 0: for ever.',
+    ),
 }).transform((given) => ({
   connectMs: given.connect,
   handshakeMs: given.handshake,
   idleMs: given.idle,
   responseMs: given.response,
+  drainMs: given.drain,
 }));
 
 const MINUTE_MS = 60_000;
@@ -158,6 +166,16 @@ const poolMap = map({
     .default('relay')
     .describe('relay: any WebSocket or HTTP application; session: backends that use the backend SDK.'),
   backends: backends.describe('A list of URLs or maps, or one map that finds them in the DNS.'),
+  proxy: socksProxySchema
+    .optional()
+    .describe(
+      'SOCKS5 proxy that every connection to the backends goes through, health checks and trunks included; it resolves their names. Absent: none.',
+    ),
+  proxyProtocol: proxyHeaderSchema
+    .optional()
+    .describe(
+      'Relay pools: v2 begins every connection to a backend with a PROXY header that names its client, so that HTTP connections are not kept for others. Absent: none.',
+    ),
   balance: choice(['round-robin', 'least-connections', 'two-choices', 'source-hash', 'consistent-hash'])
     .default('two-choices')
     .describe('How a backend is chosen for a new connection.'),
@@ -166,6 +184,7 @@ const poolMap = map({
     .prefault({})
     .describe('Active health checks, once per machine; false: none.'),
   outlier: orFalse(outlier, NO_OUTLIER).prefault({}).describe('Ejection by what traffic tells; false: none.'),
+  tls: poolTlsSchema.optional().describe('How backends with https: and wss: are checked, and what is shown to them.'),
   slowStart: duration()
     .prefault(0)
     .describe('Duration over which a backend that comes (back) into service takes a rising share. 0: at once.'),
@@ -183,10 +202,13 @@ export const poolSchema: z.ZodType<ParsedPool> = poolMap
   .transform((given) => ({
     session: given.kind === 'session' ? toSession(given) : undefined,
     backends: given.backends,
+    proxy: given.proxy,
+    proxyProtocol: given.proxyProtocol,
     balance: given.balance,
     sticky: given.sticky,
     health: given.health,
     outlier: given.outlier,
+    tls: given.tls,
     slowStartMs: given.slowStart,
     panicThreshold: given.panicThreshold,
     timeouts: given.timeouts,
@@ -195,7 +217,7 @@ export const poolSchema: z.ZodType<ParsedPool> = poolMap
   .meta({
     oneOf: [
       { properties: { kind: { const: 'relay' }, ...Object.fromEntries(SESSION_KEYS.map((key) => [key, false])) } },
-      { properties: { kind: { const: 'session' }, sticky: false }, required: ['kind'] },
+      { properties: { kind: { const: 'session' }, sticky: false, proxyProtocol: false }, required: ['kind'] },
     ],
   });
 

@@ -1,13 +1,15 @@
 /**
- * Schema of one entry of `routes`: conditions, pool, rewriting, credentials and limits. What comes out is the worker's
+ * Schema of one entry of `routes`: conditions, pool, rewriting, access, credentials and limits. What comes out is the worker's
  * RouteConfig but for what resolve.ts adds: the name, which depends on the other routes, and the key of `auth`, which
  * may be in a file.
  */
-import type { RewriteConfig, RouteConfig, RouteLimits, RouteMatch } from '@holdfast/worker';
+import type { RewriteConfig, RouteConfig, RouteMatch } from '@holdfast/worker';
 import { z } from 'zod';
 import { parseHeaderName, parseHostHeader, parseHostPattern, parseName, parseOrigin, parsePath } from './formats.js';
+import { accessSchema } from './schema-access.js';
 import { type ParsedAuth, authSchema } from './schema-auth.js';
-import { duration, flag, integer, list, map, size, text } from './schema-parts.js';
+import { limitsSchema } from './schema-limits.js';
+import { flag, list, map, text } from './schema-parts.js';
 
 export type ParsedRoute = Omit<RouteConfig, 'name' | 'auth'> & {
   readonly name: string | undefined;
@@ -57,34 +59,6 @@ const rewrite: z.ZodType<RewriteConfig> = map({
     .describe("Host header that the backend gets. Absent: the client's."),
 }).transform(({ stripPrefix, replacePrefix, host }) => ({ stripPrefix, replacePrefix, host }));
 
-const limits: z.ZodType<RouteLimits> = map({
-  messageBytes: size({ min: 1 })
-    .prefault('1MiB')
-    .describe('Size: largest WebSocket message from either side; a larger one closes the connection with 1009.'),
-  messagesPerSecond: integer({ max: 1_000_000 })
-    .default(0)
-    .describe("Messages per second from one client, with one second's burst; more closes with 1008. 0: no limit."),
-  connectionsPerAddress: integer({ max: 1_000_000 })
-    .default(0)
-    .describe('Open connections per client address on this machine; one more is refused with 429. 0: no limit.'),
-  idle: duration({ min: 1 })
-    .prefault('120s')
-    .describe('Duration: a client that stays silent this long, pongs included, is closed; it is pinged at half of it.'),
-  lifetime: duration()
-    .prefault(0)
-    .describe('Duration after which a WebSocket is closed with 1001, give or take a tenth. 0: never.'),
-  buffer: size({ min: 1024 })
-    .prefault('256KiB')
-    .describe('Size: bytes that may wait for a slow peer, per connection and direction.'),
-}).transform((given) => ({
-  messageBytes: given.messageBytes,
-  messagesPerSecond: given.messagesPerSecond,
-  connectionsPerAddress: given.connectionsPerAddress,
-  idleMs: given.idle,
-  lifetimeMs: given.lifetime,
-  bufferBytes: given.buffer,
-}));
-
 export const routeSchema: z.ZodType<ParsedRoute> = map({
   name: text('a name of letters, digits, ., _ and -, at most 64 long', parseName)
     .optional()
@@ -92,6 +66,7 @@ export const routeSchema: z.ZodType<ParsedRoute> = map({
   match: match.prefault({}).describe('Conditions, all of which must hold. Absent: everything matches.'),
   pool: z.string({ error: 'the name of a pool' }).describe('Pool that serves what matches: a key of `pools`.'),
   rewrite: rewrite.prefault({}).describe('What changes in a request on its way to the backend.'),
+  access: accessSchema.prefault({}).describe('Client addresses that may come in. Absent: all.'),
   origins: list(
     text('an origin such as https://example.com, without path', parseOrigin),
     'a list of at least one origin such as https://example.com',
@@ -101,13 +76,14 @@ export const routeSchema: z.ZodType<ParsedRoute> = map({
   compression: flag()
     .default(false)
     .describe('Offer permessage-deflate to clients. It costs memory and CPU for every connection.'),
-  auth: authSchema.optional().describe('Routes of session pools: who may come in. Absent: whoever the backends take.'),
-  limits: limits.prefault({}).describe('What one client may do.'),
+  auth: authSchema.optional().describe('Who may come in, by its credentials. Absent: whoever the backends take.'),
+  limits: limitsSchema.prefault({}).describe('What clients may do, and how many of them.'),
 }).transform((given) => ({
   name: given.name,
   match: given.match,
   pool: given.pool,
   rewrite: given.rewrite,
+  access: given.access,
   origins: given.origins,
   compression: given.compression,
   auth: given.auth,

@@ -3,23 +3,41 @@
  * JSON Schema for editors is made from it (json-schema.ts), and what parsing gives is already in the worker's
  * terms: milliseconds, bytes, every default in place. Checks that need more than one value are in cross-checks.ts.
  */
-import type { ListenConfig, LogConfig, StateConfig, TlsConfig, TopicRule } from '@holdfast/worker';
+import type {
+  AdmissionConfig,
+  DrainConfig,
+  ListenConfig,
+  LogConfig,
+  OverloadConfig,
+  RebalanceConfig,
+  StateConfig,
+  TopicRule,
+} from '@holdfast/worker';
 import { z } from 'zod';
-import { type Address, parseAddress, parseCidr, parseHostPattern, parseName, parseRedisUrl } from './formats.js';
+import { drainSchema } from './schema-drain.js';
+import { type Address, parseAddress, parseCidr, parseName, parseRedisUrl } from './formats.js';
+import { admissionSchema, overloadSchema, rebalanceSchema } from './schema-capacity.js';
 import { choice, duration, flag, integer, list, map, text, textOrNumber } from './schema-parts.js';
 import { type ParsedPool, poolSchema } from './schema-pool.js';
 import { type ParsedRoute, routeSchema } from './schema-route.js';
+import { listenerTlsSchema, type ParsedTls } from './schema-tls.js';
+import { proxyProtocolSchema } from './schema-proxy.js';
 import { topicSchema } from './schema-topic.js';
 
+export type ParsedListener = Omit<ListenConfig, 'tls'> & { readonly tls: ParsedTls | undefined };
+
 export interface ParsedConfig {
-  readonly listen: readonly ListenConfig[];
+  readonly listen: readonly ParsedListener[];
   readonly admin: { readonly address: Address; readonly token: string | undefined } | undefined;
   readonly workers: number | 'auto';
   readonly state: StateConfig;
   readonly secrets: readonly string[] | undefined;
   readonly trustedProxies: readonly string[];
-  readonly drainTimeoutMs: number;
+  readonly drain: DrainConfig;
   readonly logs: LogConfig;
+  readonly admission: AdmissionConfig;
+  readonly overload: OverloadConfig;
+  readonly rebalance: RebalanceConfig;
   readonly routes: readonly ParsedRoute[];
   readonly pools: Readonly<Record<string, ParsedPool>>;
   readonly topics: readonly TopicRule[];
@@ -34,30 +52,15 @@ const REDIS_URL =
 const SECRET = `a secret of at least ${MIN_SECRET_LENGTH} characters`;
 
 const address: z.ZodType<Address> = textOrNumber(ADDRESS, parseAddress);
-const file: z.ZodType<string> = text('the path of a PEM file', (path) =>
-  path === '' || path.includes('\0') ? undefined : path,
-);
-
-const certificateAndKey = {
-  certificate: file.describe('PEM file: certificate and its chain. Relative to the folder of this file.'),
-  key: file.describe('PEM file: private key. Relative to the folder of this file.'),
-};
-const serverName: z.ZodType<string> = text('a server name such as b.example.com or *.example.com', parseHostPattern);
-
-const tls: z.ZodType<TlsConfig> = map({
-  ...certificateAndKey,
-  names: z
-    .record(serverName as z.ZodType<string, string>, map(certificateAndKey))
-    .optional()
-    .describe('Further certificates by server name (SNI); *.example.com is allowed.'),
-}).transform(({ certificate, key, names }) => ({ certificate, key, names: names ?? {} }));
-
-const listener: z.ZodType<ListenConfig> = map({
+const listener: z.ZodType<ParsedListener> = map({
   address: address.describe(
     'host:port, [ipv6]:port, :port or a port alone (all IPv4 addresses); [::]:port is IPv6 and IPv4.',
   ),
-  tls: tls.optional().describe('Absent: plain ws and http.'),
-}).transform(({ address, tls }) => ({ ...address, tls }));
+  tls: listenerTlsSchema.optional().describe('Absent: plain ws and http.'),
+  proxyProtocol: proxyProtocolSchema
+    .optional()
+    .describe('Clients come through a proxy that names them in a PROXY header. Absent: such a header is refused.'),
+}).transform(({ address, tls, proxyProtocol }) => ({ ...address, tls, proxyProtocol }));
 
 const token: z.ZodType<string | undefined> = text(
   'a token of visible ASCII characters without spaces, or an empty text for none',
@@ -110,12 +113,6 @@ const logs: z.ZodType<LogConfig> = map({
   access: flag().default(true).describe('One line per connection or request, at its end.'),
 }).transform(({ level, access }) => ({ level, access }));
 
-const drain = map({
-  timeout: duration()
-    .prefault('30s')
-    .describe('Duration that a stopping worker waits for its connections before it cuts them.'),
-});
-
 const workers: z.ZodType<number | 'auto'> = z.union([z.literal('auto'), integer({ min: 1, max: 256 })], {
   error: 'auto or a whole number from 1 to 256',
 });
@@ -139,8 +136,11 @@ export const configSchema: z.ZodType<ParsedConfig> = map({
     .array(text('an IP address or a CIDR block such as 10.0.0.0/8', parseCidr), { error: 'a list of addresses' })
     .default([])
     .describe('Addresses and CIDR blocks whose X-Forwarded-* and Forwarded headers are believed.'),
-  drain: drain.prefault({}).describe('How this balancer stops.'),
+  drain: drainSchema.prefault({}).describe('How this balancer stops.'),
   logs: logs.prefault({}).describe('What is logged.'),
+  admission: admissionSchema.prefault({}).describe('How fast clients are let in.'),
+  overload: overloadSchema.prefault({}).describe('When a worker is under pressure.'),
+  rebalance: rebalanceSchema.prefault({}).describe('Spreads sessions anew after a scale-out. false: never.'),
   routes: list(routeSchema, 'a list of at least one route').describe(
     'In order: the first match wins; no match is 404.',
   ),
@@ -158,8 +158,11 @@ export const configSchema: z.ZodType<ParsedConfig> = map({
   state: given.state,
   secrets: given.secret,
   trustedProxies: given.trustedProxies,
-  drainTimeoutMs: given.drain.timeout,
+  drain: given.drain,
   logs: given.logs,
+  admission: given.admission,
+  overload: given.overload,
+  rebalance: given.rebalance,
   routes: given.routes,
   pools: given.pools,
   topics: given.topics,

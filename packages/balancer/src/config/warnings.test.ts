@@ -74,6 +74,19 @@ topics:
     ]);
   });
 
+  it('tells a cookie with a token that any page can use', async () => {
+    const text = `listen: [ { address: 80 } ]
+secret: 0123456789abcdef
+routes:
+  - { pool: r, match: { path: /a }, auth: { jwt: { secret: 0123456789abcdef, cookie: c } }, origins: [ https://a ] }
+  - { pool: r, auth: { jwt: { secret: 0123456789abcdef, cookie: c } } }
+pools: { r: { backends: [ http://a ] } }
+`;
+    expect(await warningsFor(text)).toEqual([
+      '5:57: routes[1].auth.jwt.cookie: without `origins`, any page can open WebSockets in the name of whoever visits it',
+    ]);
+  });
+
   it('tells topics that no client can be on', async () => {
     const text = `listen: [ { address: 80 } ]
 secret: 0123456789abcdef

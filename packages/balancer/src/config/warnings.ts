@@ -17,8 +17,10 @@ export function concernsOf(config: ParsedConfig): Concern[] {
     ...unusedPools(config),
     ...routesWithoutUpgrade(config),
     ...idleSettings(config),
+    ...cookiesForAnyPage(config),
     ...shadowedTopicRules(config),
     ...topicsWithoutSessions(config),
+    ...unverifiedBackends(config),
   ];
 }
 
@@ -46,6 +48,15 @@ function coversHost(earlier: string | undefined, later: string | undefined): boo
 function coversValues(earlier: Readonly<Record<string, string>>, later: Readonly<Record<string, string>>): boolean {
   return Object.entries(earlier).every(([name, value]) => {
     return Object.hasOwn(later, name) && (value === '*' || later[name] === value);
+  });
+}
+
+/** Browsers send cookies with a WebSocket handshake of any page, and CORS does not hold for those. */
+function cookiesForAnyPage({ routes }: ParsedConfig): Concern[] {
+  return routes.flatMap(({ auth, origins }, index) => {
+    if (auth?.jwt?.cookie === undefined || origins !== undefined) return [];
+    const text = 'without `origins`, any page can open WebSockets in the name of whoever visits it';
+    return [{ path: ['routes', index, 'auth', 'jwt', 'cookie'], text }];
   });
 }
 
@@ -109,6 +120,14 @@ function shadowedTopicRules({ topics }: ParsedConfig): Concern[] {
 function topicsWithoutSessions({ topics, pools }: ParsedConfig): Concern[] {
   if (topics.length === 0 || Object.values(pools).some(({ session }) => session !== undefined)) return [];
   return [{ path: ['topics'], text: 'no pool has `kind: session`, and no other clients can be on a topic' }];
+}
+
+function unverifiedBackends({ pools }: ParsedConfig): Concern[] {
+  return Object.entries(pools).flatMap(([name, { tls }]) => {
+    if (tls === undefined || tls.verify) return [];
+    const text = 'whoever is on the way to the backends can pass for one: name their CA in `ca` instead';
+    return [{ path: ['pools', name, 'tls', 'verify'], text }];
+  });
 }
 
 function hasIdleHealthSettings({ health }: ParsedPool): boolean {

@@ -11,6 +11,7 @@ import { PoolDirectory } from '../pools/directory.js';
 import { forkWorker } from './fork-worker.js';
 import type { Exit } from './lifecycle.js';
 import { type ReadyReport, Supervisor } from './supervisor.js';
+import { SharedSockets } from './shared-sockets.js';
 import { VERSION } from './version.js';
 
 export interface BalancerOptions {
@@ -32,6 +33,7 @@ export class Balancer {
   readonly #directory: PoolDirectory;
   readonly #supervisor: Supervisor;
   readonly #metrics: Metrics;
+  readonly #sockets = new SharedSockets();
   #admin: AdminServer | undefined;
 
   constructor(options: BalancerOptions) {
@@ -43,7 +45,10 @@ export class Balancer {
       config,
       load,
       directory: this.#directory,
-      fork: () => forkWorker({ env, ...(workerEntry === undefined ? {} : { entry: workerEntry }) }),
+      fork: () => {
+        const sharedSockets = this.#sockets.descriptors;
+        return forkWorker({ env, sharedSockets, ...(workerEntry === undefined ? {} : { entry: workerEntry }) });
+      },
       random,
       log,
       onReady: (ready) => this.#onReady(ready),
@@ -67,6 +72,7 @@ export class Balancer {
 
   /** The first time drain, the second time stop now. */
   stop(why: string): void {
+    this.#sockets.close();
     this.#supervisor.stop(why);
   }
 
@@ -84,6 +90,7 @@ export class Balancer {
   async #start(): Promise<void> {
     try {
       await this.#startAdmin();
+      await this.#sockets.open(this.#options.config.worker.listen);
     } catch (error) {
       this.#log.error({ reason: messageOf(error) }, 'start failed');
       this.#supervisor.stopNow({ code: 1, reason: messageOf(error) });
@@ -106,9 +113,15 @@ export class Balancer {
         report: () => supervisor.report(),
         setOverride: (id, change) => this.#directory.setOverride(id, change),
         reload: () => supervisor.reload(),
-        drain: (why) => supervisor.drain(why),
+        drain: (why) => {
+          this.#sockets.close();
+          supervisor.drain(why);
+        },
+        replaceWorkers: (why) => supervisor.replaceWorkers(why),
         metrics: () => this.#metrics.render(),
-        sessions: (question) => supervisor.askSessions(question),
+        askAll: (question) => supervisor.askAll(question),
+        askAny: (question) => supervisor.askAny(question),
+        config: () => supervisor.config,
         topics: (question) => supervisor.askTopics(question),
       },
       identity: { version: VERSION, file },

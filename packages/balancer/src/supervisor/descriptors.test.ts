@@ -31,12 +31,26 @@ it('wants more where one address alone may take more', () => {
   const limits = {
     messageBytes: 1,
     messagesPerSecond: 0,
+    bytesPerSecond: 0,
+    connections: 0,
     connectionsPerAddress: 100_000,
+    connectionsPerPrincipal: 0,
+    newPerSecond: 0,
+    newPerSecondPerAddress: 0,
+    newPerSecondPerPrincipal: 0,
     idleMs: 1,
     lifetimeMs: 0,
     bufferBytes: 1,
   };
-  const route = { name: 'web', pool: 'web', origins: undefined, compression: false, auth: undefined, limits };
+  const route = {
+    name: 'web',
+    pool: 'web',
+    access: { allow: [], deny: [] },
+    origins: undefined,
+    compression: false,
+    auth: undefined,
+    limits,
+  };
   const match = { host: undefined, path: '/', headers: {}, query: {}, upgrade: undefined };
   const rewrite = { stripPrefix: undefined, replacePrefix: undefined, host: undefined };
   const need = needOf({ ...worker, routes: [{ ...route, match, rewrite }] });

@@ -9,6 +9,8 @@ export interface ForkOptions {
   /** File or `file:` URL of the worker's entry. @default the worker package's `main` */
   readonly entry?: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Descriptors of sockets that all workers accept from; they have them as 4, 5 and so on. @default none */
+  readonly sharedSockets?: readonly number[];
 }
 
 /** uWebSockets.js reads it once, when it is loaded: the largest request head that a worker takes. */
@@ -26,14 +28,22 @@ const MMAP_THRESHOLD_BYTES = '65537';
  */
 const SEMI_SPACE_MIB = 4;
 
-export function forkWorker({ entry = import.meta.resolve('@holdfast/worker/main'), env }: ForkOptions): ChildProcess {
+export function forkWorker(options: ForkOptions): ChildProcess {
+  const { entry = import.meta.resolve('@holdfast/worker/main'), env, sharedSockets = [] } = options;
   return fork(entry.startsWith('file:') ? new URL(entry) : entry, {
-    env: { MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD_BYTES, ...env, UWS_HTTP_MAX_HEADERS_SIZE: MAX_HEADERS_SIZE },
+    env: {
+      MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD_BYTES,
+      ...env,
+      UWS_HTTP_MAX_HEADERS_SIZE: MAX_HEADERS_SIZE,
+      HOLDFAST_SHARED_SOCKETS: String(sharedSockets.length),
+      HOLDFAST_LOG_FD: String(4 + sharedSockets.length),
+    },
     execArgv: [
       ...process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
       `--max-semi-space-size=${SEMI_SPACE_MIB}`,
     ],
     serialization: 'advanced',
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // The native listener prints to stdout, which must hold nothing but log lines: those have a descriptor of their own.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...sharedSockets, 1],
   });
 }

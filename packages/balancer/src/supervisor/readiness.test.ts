@@ -6,6 +6,7 @@ const worker: WorkerReport = {
   id: 1,
   pid: 7,
   state: 'listening',
+  part: 'member',
   forMs: 1,
   restarts: 0,
   isOverBudget: false,
@@ -45,4 +46,14 @@ it('says what is degraded', () => {
     workers: { status: 'degraded', detail: 'worker 2: backoff after signal SIGSEGV' },
     sharedState: { status: 'degraded', detail: 'redis: timed out' },
   });
+});
+
+it('is not touched by a worker that gives its place to another', () => {
+  const workers: readonly WorkerReport[] = [
+    worker,
+    { ...worker, id: 2, part: 'retired', state: 'draining' },
+    { ...worker, id: 3, part: 'successor', state: 'starting' },
+  ];
+  const facts = { lifecycle: 'running', workers, stateEngine: 'embedded', stateHealth: { status: 'ok' } } as const;
+  expect(readinessOf({ ...facts, stateHealth: { status: 'ok', detail: undefined } }).status).toBe('ready');
 });

@@ -41,7 +41,8 @@ function statusOf({ lifecycle, workers }: Facts, checks: readonly Check[]): Read
 }
 
 function checkWorkers(workers: readonly WorkerReport[]): Check {
-  const missing = workers.filter(({ state }) => state !== 'listening');
+  // A worker that is being replaced is not missing: its successor is there before it goes.
+  const missing = workers.filter(({ part, state }) => part === 'member' && state !== 'listening');
   const blocked = workers.filter(({ isBlocked }) => isBlocked);
   const details = [
     ...missing.map(

@@ -1,3 +1,4 @@
+import type { ListenConfig, TlsConfig } from '@holdfast/worker';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { BalancerConfig, LoadResult, Mistake } from '../config/types.js';
@@ -16,18 +17,41 @@ describe('mergeReload', () => {
         ...old.worker,
         listen: [],
         state: { engine: 'redis', url: 'redis://h', prefix: 'p', commandTimeoutMs: 1 },
-        drainTimeoutMs: 77,
+        drain: { graceMs: 0, windowMs: undefined, timeoutMs: 77, closesPerSecond: 0 },
       },
     };
     const { config, needsRestart } = mergeReload(old, loaded);
     expect(needsRestart).toEqual(['listen', 'workers', 'state', 'admin']);
-    expect(config).toEqual({ ...old, worker: { ...old.worker, drainTimeoutMs: 77 } });
+    expect(config).toEqual({ ...old, worker: { ...old.worker, drain: { ...old.worker.drain, timeoutMs: 77 } } });
+  });
+
+  it('takes the certificates of listeners that stay, whatever else a listener has changed in', () => {
+    const tls: TlsConfig = {
+      certificate: '/c',
+      key: '/k',
+      digest: 'old',
+      expiresAtMs: 1,
+      minVersion: 'TLSv1.2',
+      names: {},
+      clientCertificates: undefined,
+    };
+    const listener = { host: '::', port: 443, tls, proxyProtocol: undefined };
+    const old = withListeners([listener]);
+    const renewed = { ...listener, tls: { ...tls, digest: 'new' } };
+    expect(mergeReload(old, withListeners([renewed]))).toEqual({ config: withListeners([renewed]), needsRestart: [] });
+    const further = mergeReload(old, withListeners([{ ...listener, port: 80, tls: undefined }, renewed]));
+    expect(further).toEqual({ config: withListeners([renewed]), needsRestart: ['listen'] });
   });
 
   it('names nothing when nothing of that changed', () => {
     expect(mergeReload(testConfig(), structuredClone(testConfig())).needsRestart).toEqual([]);
   });
 });
+
+function withListeners(listen: readonly ListenConfig[]): BalancerConfig {
+  const config = testConfig();
+  return { ...config, worker: { ...config.worker, listen } };
+}
 
 describe('Reloader', () => {
   it('keeps the old config when the new one has mistakes, and tells all of them', async () => {

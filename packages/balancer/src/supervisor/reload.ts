@@ -4,6 +4,7 @@
  * Reloads do not overlap: one that is asked for while another runs joins a single further one, which sees the newest file.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { ListenConfig } from '@holdfast/worker';
 import type { Logger } from 'pino';
 import { formatMistake } from '../config/load.js';
 import type { BalancerConfig, LoadResult, Mistake } from '../config/types.js';
@@ -118,15 +119,22 @@ export function mergeReload(
   old: BalancerConfig,
   loaded: BalancerConfig,
 ): { readonly config: BalancerConfig; readonly needsRestart: readonly string[] } {
+  const listen = old.worker.listen.map((listener) => withTlsOf(listener, loaded.worker.listen));
   const pairs = [
-    ['listen', old.worker.listen, loaded.worker.listen],
+    ['listen', listen, loaded.worker.listen],
     ['workers', old.workers, loaded.workers],
     ['state', old.worker.state, loaded.worker.state],
     ['admin', old.admin, loaded.admin],
   ] as const;
   const needsRestart = pairs.filter(([, before, after]) => !isDeepStrictEqual(before, after)).map(([name]) => name);
-  const worker = { ...loaded.worker, listen: old.worker.listen, state: old.worker.state };
+  const worker = { ...loaded.worker, listen, state: old.worker.state };
   return { config: { worker, workers: old.workers, admin: old.admin }, needsRestart };
+}
+
+/** An address stays with the workers that listen on it, whereas certificates can be exchanged. */
+function withTlsOf(listener: ListenConfig, loaded: readonly ListenConfig[]): ListenConfig {
+  const same = loaded.find(({ host, port }) => host === listener.host && port === listener.port);
+  return same === undefined ? listener : { ...listener, tls: same.tls };
 }
 
 function internalMistake(error: unknown): Mistake {

@@ -4,8 +4,11 @@
  */
 import type { StateConfig, StateHealthReport, TopicLoad } from '@holdfast/worker';
 import type { BackendReport } from '../pools/member.js';
+import type { DrainCounts } from './drain-progress.js';
+import type { FleetPart } from './fleet.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { ReloadReport } from './reload.js';
+import type { ReplacementReport } from './replacement.js';
 import type { WorkerStateName } from './worker-state.js';
 
 export interface ListenAddress {
@@ -18,6 +21,7 @@ export interface WorkerReport {
   /** Absent between two processes. */
   readonly pid: number | undefined;
   readonly state: WorkerStateName;
+  readonly part: FleetPart;
   /** How long it has been in that state. */
   readonly forMs: number;
   readonly restarts: number;
@@ -40,6 +44,22 @@ export interface BackendStatus extends BackendReport {
   readonly load: number;
 }
 
+/** Of this balancer's own drain; the counts are of replaced workers too. */
+export interface DrainReport extends DrainCounts {
+  readonly phase: 'none' | 'grace' | 'closing';
+  /** Until what is left is closed at once. */
+  readonly deadlineInMs: number | undefined;
+}
+
+/** One that this balancer shows. */
+export interface CertificateReport {
+  /** A listener's address, or the name of a pool: whoever gets to see it. */
+  readonly shownBy: { readonly listener: string } | { readonly pool: string };
+  /** Server name (SNI); absent for the one that everybody else gets. */
+  readonly name: string | undefined;
+  readonly expiresAtMs: number;
+}
+
 export interface SupervisorReport {
   readonly lifecycle: Lifecycle['name'];
   readonly listen: readonly ListenAddress[];
@@ -49,6 +69,12 @@ export interface SupervisorReport {
   readonly stateHealth: StateHealthReport;
   readonly workers: readonly WorkerReport[];
   readonly backends: readonly BackendStatus[];
+  readonly certificates: readonly CertificateReport[];
   /** Times that a worker was found blocked, since the start. */
   readonly blocks: number;
+  readonly drain: DrainReport;
+  /** The last one, or the one under way. */
+  readonly replacement: ReplacementReport | undefined;
+  /** Workers, since the start. */
+  readonly replacements: { readonly replaced: number; readonly failed: number };
 }

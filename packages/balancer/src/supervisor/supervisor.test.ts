@@ -122,8 +122,28 @@ describe('a stop', () => {
     stage.supervisor.stop('SIGTERM');
     expect(stage.supervisor.report().lifecycle).toBe('draining');
     expect(await stage.supervisor.done).toEqual({ code: 0, reason: 'drained' });
-    expect(stage.sent.get(1)?.filter(({ type }) => type === 'drain')).toEqual([{ type: 'drain', deadlineMs: 1000 }]);
+    expect(stage.sent.get(1)?.filter(({ type }) => type === 'drain')).toEqual([
+      { type: 'drain', deadlineMs: 1000, windowMs: undefined, closesPerSecond: 0, hasSuccessors: false },
+    ]);
     expect(linesWith(stage, 'worker died')).toEqual([]);
+  });
+
+  it('leaves them be until its grace is over, and stops at once when asked again in it', async () => {
+    await using stage = openStage({ drainTimeoutMs: 60_000, drainGraceMs: 30_000 });
+    await readyPids(stage);
+    stage.supervisor.stop('SIGTERM');
+    expect(stage.supervisor.report()).toMatchObject({ lifecycle: 'draining', drain: { phase: 'grace' } });
+    expect(stage.sent.get(1)?.filter(({ type }) => type === 'drain')).toEqual([]);
+    stage.supervisor.stop('SIGTERM');
+    expect((await stage.supervisor.done).code).toBe(0);
+  });
+
+  it('closes when its grace is over', async () => {
+    await using stage = openStage({ drainTimeoutMs: 1000, drainGraceMs: 50 });
+    await readyPids(stage);
+    stage.supervisor.stop('SIGTERM');
+    expect((await stage.supervisor.done).code).toBe(0);
+    expect(stage.sent.get(1)?.filter(({ type }) => type === 'drain')).toMatchObject([{ deadlineMs: 950 }]);
   });
 
   it('kills workers that miss the deadline, and still ends with exit code 0', async () => {
@@ -151,19 +171,63 @@ describe('a stop', () => {
   });
 });
 
+describe('replacing workers', () => {
+  it('puts a new process in each place, which listens before the old one stops', async () => {
+    await using stage = openStage({ workers: 2 });
+    const before = await readyPids(stage);
+    expect(stage.supervisor.replaceWorkers('a test')).toBe('started');
+    expect(stage.supervisor.replaceWorkers('a test')).toBe('running');
+    await vi.waitFor(
+      () => expect(stage.supervisor.report().replacement).toMatchObject({ state: 'done', replaced: 2 }),
+      SOON,
+    );
+    const { workers } = stage.supervisor.report();
+    expect(workers.map(({ part, state }) => [part, state])).toEqual([
+      ['member', 'listening'],
+      ['member', 'listening'],
+    ]);
+    // The lowest that nobody had at that time.
+    expect(workers.map(({ id }) => id)).toEqual([3, 1]);
+    expect(workers.filter(({ pid }) => before.includes(pid))).toEqual([]);
+    expect(linesWith(stage, 'worker died')).toEqual([]);
+  });
+
+  it('stops at the first that does not come up, and keeps the old one', async () => {
+    const script = (workerId: number) => (workerId > 2 ? 'fail' : 'serve');
+    await using stage = openStage({ workers: 2, script });
+    const before = await readyPids(stage);
+    stage.supervisor.replaceWorkers('a test');
+    await vi.waitFor(() => expect(stage.supervisor.report().replacement).toMatchObject({ state: 'failed' }), SOON);
+    const { replacement, workers } = stage.supervisor.report();
+    expect(replacement?.problem).toContain('worker 1 was not replaced and goes on: expected a free port');
+    expect(workers.map(({ pid }) => pid)).toEqual(before);
+    expect(workers.every(({ state }) => state === 'listening')).toBe(true);
+  });
+
+  it('ends with the balancer, and is not begun while it stops', async () => {
+    await using stage = openStage({ workers: 2, drainTimeoutMs: 500, script: () => 'ignore-drain' });
+    await readyPids(stage);
+    stage.supervisor.replaceWorkers('a test');
+    await vi.waitFor(() => expect(stage.supervisor.report().workers).toHaveLength(3), SOON);
+    stage.supervisor.stop('SIGTERM');
+    expect(stage.supervisor.replaceWorkers('a test')).toBe('stopping');
+    expect((await stage.supervisor.done).code).toBe(0);
+  });
+});
+
 describe('a reload', () => {
   it('gives all workers the new config and waits for them', async () => {
     const config = testConfig({ workers: 2 });
     const next: LoadResult = {
       ok: true,
-      config: { ...config, workers: 7, worker: { ...config.worker, drainTimeoutMs: 5 } },
+      config: { ...config, workers: 7, worker: { ...config.worker, drain: { ...config.worker.drain, timeoutMs: 5 } } },
       warnings: [],
     };
     await using stage = openStage({ workers: 2, load: () => Promise.resolve(next) });
     await readyPids(stage);
     expect(await stage.supervisor.reload()).toMatchObject({ ok: true, configVersion: 2, needsRestart: ['workers'] });
     const reloads = [...stage.sent.values()].flat().filter((message) => message.type === 'reload');
-    expect(reloads).toMatchObject([{ configVersion: 2, config: { drainTimeoutMs: 5 } }, { configVersion: 2 }]);
+    expect(reloads).toMatchObject([{ configVersion: 2, config: { drain: { timeoutMs: 5 } } }, { configVersion: 2 }]);
   });
 
   it('is not taken any more while draining', async () => {
@@ -182,7 +246,7 @@ describe('what workers say', () => {
       const replies = stage.sent.get(1)?.filter(({ type }) => type === 'reply');
       expect(replies).toMatchObject([
         { id: 1, ok: false, error: expect.stringContaining('method: expected one of') },
-        { id: 2, ok: true, value: true },
+        { id: 2, ok: true, value: -1 },
       ]);
     }, SOON);
     expect(linesWith(stage, 'message of a worker ignored')).toHaveLength(7);
@@ -200,7 +264,7 @@ describe('what workers say', () => {
     await using stage = openStage({ workers: 2 });
     const [first] = await readyPids(stage);
     process.kill(first!, 'SIGSTOP');
-    const [silent, other] = stage.supervisor.askMetrics();
+    const [silent, other] = stage.supervisor.askMetrics('all');
     expect(await silent?.metrics).toBeUndefined();
     expect(await other?.metrics).toMatchObject([{ name: 'holdfast_test_total' }]);
   });

@@ -5,20 +5,31 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { EmbeddedStore } from '@holdfast/state';
-import type { BackendLoads, SessionQuestion, TopicAnswer, TopicQuestion, ToWorker } from '@holdfast/worker';
+import type {
+  BackendLoads,
+  DrainOrders,
+  MetricsAsked,
+  OperatorAnswer,
+  OperatorQuestion,
+  TopicAnswer,
+  TopicQuestion,
+  ToWorker,
+} from '@holdfast/worker';
 import type { Logger } from 'pino';
 import type { BalancerConfig, LoadResult } from '../config/types.js';
 import { buildReport } from './build-report.js';
 import type { Directory } from './directory.js';
+import { DrainProgress } from './drain-progress.js';
 import { Fleet } from './fleet.js';
 import { type Exit, type Lifecycle, type LifecycleEvent, nextLifecycle } from './lifecycle.js';
 import { LoadExchange, type LoadListener } from './loads.js';
 import { MetricsRequests } from './metrics-requests.js';
+import { Replacement } from './replacement.js';
+import { OperatorQuestions, type WorkerAnswer } from './operator-questions.js';
 import { ReloadAcks } from './reload-acks.js';
 import { Reloader, type ReloadResult } from './reload.js';
 import type { ListenAddress, SupervisorReport } from './report.js';
 import { Services } from './services.js';
-import { SessionQuestions, type SessionsFound } from './session-questions.js';
 import { SlotTable } from './slots.js';
 import { Switchboard } from './switchboard.js';
 import { TopicQuestions } from './topic-questions.js';
@@ -65,13 +76,16 @@ export class Supervisor {
   readonly #store = new EmbeddedStore();
   readonly #loads: LoadExchange;
   readonly #metrics = new MetricsRequests();
-  readonly #sessions = new SessionQuestions();
+  readonly #operator = new OperatorQuestions();
   readonly #topics = new TopicQuestions();
   readonly #reloads = new ReloadAcks();
   readonly #watchdog: Watchdog;
   readonly #switchboard: Switchboard;
   readonly #reloader: Reloader;
   readonly #fleet: Fleet;
+  readonly #drains: DrainProgress;
+  readonly #replacement: Replacement;
+  #graceTimer: NodeJS.Timeout | undefined;
   readonly #startedAt = performance.now();
   #lifecycle: Lifecycle = { name: 'starting' };
   #finish: (exit: Exit) => void = () => undefined;
@@ -85,6 +99,8 @@ export class Supervisor {
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
+    this.#drains = new DrainProgress(options.log);
+    this.#replacement = this.#createReplacement();
     this.#loads = new LoadExchange(() => this.#loadListeners());
     this.#watchdog = this.#createWatchdog();
     this.#switchboard = this.#createSwitchboard();
@@ -116,13 +132,23 @@ export class Supervisor {
 
   /** Readiness fails from here on. Asking again changes nothing. */
   drain(why: string): void {
-    const deadlineMs = this.#reloader.config.worker.drainTimeoutMs;
+    const { timeoutMs: deadlineMs, graceMs: configuredMs } = this.#reloader.config.worker.drain;
     if (!this.#become({ type: 'drainAsked', deadline: performance.now() + deadlineMs })) return;
-    this.#log.info({ why, deadlineMs }, 'draining');
-    void this.#drainFleet(deadlineMs);
+    // Whoever is still starting serves nobody who would have to notice.
+    const graceMs = this.#fleet.listening.length > 0 ? configuredMs : 0;
+    this.#log.info({ why, graceMs, deadlineMs }, 'draining');
+    if (graceMs === 0) void this.#drainFleet();
+    else this.#graceTimer = setTimeout(() => void this.#drainFleet(), graceMs);
+  }
+
+  /** Every worker gives its place to a new process, one after the other. */
+  replaceWorkers(why: string): 'started' | 'running' | 'stopping' {
+    if (this.#lifecycle.name !== 'running') return 'stopping';
+    return this.#replacement.start(why) ? 'started' : 'running';
   }
 
   stopNow(exit: Exit): void {
+    clearTimeout(this.#graceTimer);
     if (!this.#become({ type: 'stopAsked', exit })) return;
     void this.#killFleet();
   }
@@ -135,11 +161,13 @@ export class Supervisor {
 
   report(): SupervisorReport {
     return buildReport({
-      lifecycle: this.#lifecycle.name,
+      lifecycle: this.#lifecycle,
       listen: this.#listen,
       reload: this.#reloader.report,
       config: this.#reloader.config,
-      workers: this.#fleet.workers,
+      fleet: this.#fleet,
+      drains: this.#drains,
+      replacement: this.#replacement,
       backends: this.#options.directory.report(),
       loads: this.#loads,
       watchdog: this.#watchdog,
@@ -149,13 +177,23 @@ export class Supervisor {
   }
 
   /** Asks all workers that serve; a draining one still counts what it finishes. */
-  askMetrics(): readonly AskedWorker[] {
-    return this.#serving().map((worker) => ({ workerId: worker.id, metrics: this.#metrics.ask(worker) }));
+  askMetrics(asked: MetricsAsked): readonly AskedWorker[] {
+    return this.#serving().map((worker) => ({ workerId: worker.id, metrics: this.#metrics.ask(worker, asked) }));
   }
 
   /** Never rejects. */
-  askSessions(question: SessionQuestion): Promise<SessionsFound> {
-    return this.#sessions.ask(this.#serving(), question);
+  askAll(question: OperatorQuestion): Promise<readonly WorkerAnswer[]> {
+    return this.#operator.askAll(this.#serving(), question);
+  }
+
+  /** Never rejects. */
+  askAny(question: OperatorQuestion): Promise<OperatorAnswer | undefined> {
+    return this.#operator.askAny(this.#serving(), question);
+  }
+
+  /** In force. */
+  get config(): BalancerConfig {
+    return this.#reloader.config;
   }
 
   /** Never rejects. */
@@ -190,10 +228,20 @@ export class Supervisor {
       }),
       watchdog: this.#watchdog,
       metrics: this.#metrics,
-      sessions: this.#sessions,
+      operator: this.#operator,
       topics: this.#topics,
       reloads: this.#reloads,
+      drains: this.#drains,
       recordOutcomes: (outcomes) => this.#options.directory.recordOutcomes(outcomes),
+      log: this.#log,
+    });
+  }
+
+  #createReplacement(): Replacement {
+    return new Replacement({
+      fleet: () => this.#fleet,
+      orders: () => this.#drainOrders(true),
+      mayGoOn: () => this.#lifecycle.name === 'running',
       log: this.#log,
     });
   }
@@ -253,14 +301,14 @@ export class Supervisor {
   }
 
   #onSlotsChanged(): void {
-    const hasChanged = this.#become({ type: 'slotsChanged', slots: this.#fleet.workers });
+    const hasChanged = this.#become({ type: 'slotsChanged', slots: this.#fleet.members });
     if (!hasChanged || this.#lifecycle.name !== 'stopping') return;
     this.#log.error({ reason: this.#lifecycle.exit.reason }, 'start failed');
     void this.#killFleet();
   }
 
   #tellReady(): void {
-    const { workers, listening } = this.#fleet;
+    const { members: workers, listening } = this.#fleet;
     if (this.#isReadyTold || listening.length < workers.length) return;
     this.#isReadyTold = true;
     const tookMs = Math.round(performance.now() - this.#startedAt);
@@ -275,10 +323,24 @@ export class Supervisor {
     }));
   }
 
-  async #drainFleet(deadlineMs: number): Promise<void> {
-    const late = await this.#fleet.drain(deadlineMs, DRAIN_GRACE_MS);
+  async #drainFleet(): Promise<void> {
+    if (!this.#become({ type: 'graceOver' })) return;
+    const startedAt = performance.now();
+    const orders = this.#drainOrders(false);
+    const late = await this.#fleet.drain(orders, DRAIN_GRACE_MS);
+    const { deadlineMs } = orders;
     if (late > 0) this.#log.warn({ workers: late, deadlineMs }, 'workers missed the deadline of the drain: killed');
+    const { closed, cut } = this.#drains.counts;
+    this.#log.info({ closed, cut, tookMs: Math.round(performance.now() - startedAt) }, 'drained');
     await this.#end();
+  }
+
+  /** Of one worker. @param hasSuccessors it is replaced; else all end together. */
+  #drainOrders(hasSuccessors: boolean): DrainOrders {
+    const { timeoutMs, graceMs, windowMs, closesPerSecond } = this.#reloader.config.worker.drain;
+    const sharers = hasSuccessors ? 1 : Math.max(1, this.#fleet.listening.length);
+    const rate = closesPerSecond / sharers;
+    return { deadlineMs: timeoutMs - graceMs, windowMs, closesPerSecond: rate, hasSuccessors };
   }
 
   async #killFleet(): Promise<void> {

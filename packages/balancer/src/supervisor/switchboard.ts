@@ -4,11 +4,12 @@
  */
 import type { BackendOutcome, FromWorker, StateHealthReport, TopicLoad } from '@holdfast/worker';
 import type { Logger } from 'pino';
+import type { DrainProgress } from './drain-progress.js';
 import type { LoadExchange } from './loads.js';
 import type { MetricsRequests } from './metrics-requests.js';
+import type { OperatorQuestions } from './operator-questions.js';
 import type { ReloadAcks } from './reload-acks.js';
 import type { Services } from './services.js';
-import type { SessionQuestions } from './session-questions.js';
 import type { TopicQuestions } from './topic-questions.js';
 import type { Watchdog } from './watchdog.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -25,9 +26,10 @@ export interface SwitchboardParts {
   readonly services: Services;
   readonly watchdog: Watchdog;
   readonly metrics: MetricsRequests;
-  readonly sessions: SessionQuestions;
+  readonly operator: OperatorQuestions;
   readonly topics: TopicQuestions;
   readonly reloads: ReloadAcks;
+  readonly drains: DrainProgress;
   readonly recordOutcomes: (outcomes: readonly BackendOutcome[]) => void;
   readonly log: Logger;
 }
@@ -62,19 +64,20 @@ export class Switchboard {
   }
 
   forget(workerId: number): void {
-    const { loads, services, watchdog, metrics, sessions, topics, reloads } = this.#parts;
+    const { loads, services, watchdog, metrics, operator, topics, reloads, drains } = this.#parts;
     this.#pulses.delete(workerId);
     loads.forget(workerId);
     services.forget(workerId);
     watchdog.forget(workerId);
     metrics.forget(workerId);
-    sessions.forget(workerId);
+    operator.forget(workerId);
     topics.forget(workerId);
     reloads.forget(workerId);
+    drains.forget(workerId);
   }
 
   #dispatch(worker: WorkerProcess, message: FromWorker): void {
-    const { loads, services, watchdog, metrics, sessions, topics, reloads, recordOutcomes, log } = this.#parts;
+    const { loads, services, watchdog, metrics, operator, topics, reloads, drains, recordOutcomes } = this.#parts;
     switch (message.type) {
       case 'loads':
         return loads.report(worker.id, message.loads);
@@ -85,14 +88,16 @@ export class Switchboard {
         return watchdog.onPong(worker.id);
       case 'metrics':
         return metrics.onAnswer(worker.id, message.id, message.metrics);
-      case 'sessions':
-        return sessions.onAnswer(worker.id, message);
+      case 'answer':
+        return operator.onAnswer(worker.id, message.id, message.answer);
       case 'topics':
         return topics.onAnswer(worker.id, message.id, message.answer);
       case 'reloaded':
         return reloads.onReloaded(worker.id, message.configVersion);
+      case 'draining':
+        return drains.onLeft(worker.id, message.left);
       case 'drained':
-        return log.info({ workerId: worker.id, closed: message.closed, cut: message.cut }, 'worker drained');
+        return drains.onDrained(worker.id, message);
       case 'call':
         worker.send(services.answer(worker.id, message));
         return;

@@ -16,7 +16,8 @@ type Check = (fields: Fields) => boolean;
 const MAX_LOAD_ENTRIES = 20_000;
 const MAX_OUTCOMES = 20_000;
 const MAX_METRICS = 1000;
-const MAX_SESSIONS = 10_000;
+/** Of any list that an operator asked for. */
+const MAX_REPORTS = 20_000;
 
 const CHECKS: Readonly<Record<FromWorker['type'], Check>> = {
   hello: () => true,
@@ -31,8 +32,9 @@ const CHECKS: Readonly<Record<FromWorker['type'], Check>> = {
     isStateHealth(stateHealth) &&
     (topics === undefined || isTopicLoad(topics)),
   metrics: ({ id, metrics }) => isCount(id) && isList(metrics, MAX_METRICS),
-  sessions: ({ id, count, sessions }) => isCount(id) && isCount(count) && isList(sessions, MAX_SESSIONS),
+  answer: ({ id, answer }) => isCount(id) && isOperatorAnswer(answer),
   topics: ({ id, answer }) => isCount(id) && isTopicAnswer(answer),
+  draining: ({ left }) => isCount(left),
   drained: ({ closed, cut }) => isCount(closed) && isCount(cut),
   call: ({ id, method, args }) => isCount(id) && typeof method === 'string' && Array.isArray(args),
 };
@@ -83,6 +85,26 @@ function isStateHealth(value: unknown): boolean {
 
 function isTopicLoad(value: unknown): boolean {
   return isFields(value) && isCount(value['topics']) && isCount(value['subscriptions']);
+}
+
+function isOperatorAnswer(value: unknown): boolean {
+  if (!isFields(value)) return false;
+  const { what, found, session, connection, location, trunks, fleet } = value;
+  switch (what) {
+    case 'sessions':
+    case 'connections':
+      return isFields(found) && isCount(found['count']) && isList(found['reports'], MAX_REPORTS);
+    case 'session':
+      return session === undefined || isFields(session);
+    case 'connection':
+      return connection === undefined || isFields(connection);
+    case 'located':
+      return isFields(location);
+    case 'trunks':
+      return isList(trunks, MAX_REPORTS);
+    default:
+      return what === 'fleet' && isFields(fleet) && isList(fleet['balancers'], MAX_REPORTS);
+  }
 }
 
 function isTopicAnswer(value: unknown): boolean {

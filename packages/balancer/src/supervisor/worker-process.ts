@@ -4,7 +4,7 @@
  * mean is the owner's business: this file only tells when a worker listens, speaks and is gone.
  */
 import type { ChildProcess } from 'node:child_process';
-import type { FromWorker, ToWorker } from '@holdfast/worker';
+import type { DrainOrders, FromWorker, ToWorker } from '@holdfast/worker';
 import type { Logger } from 'pino';
 import { afterDeath, CLEAN_RECORD, type RestartRecord } from './restart-policy.js';
 import { readWorkerMessage } from './worker-messages.js';
@@ -116,11 +116,11 @@ export class WorkerProcess {
   }
 
   /** Asks it to end; one that does not listen yet has nothing to finish and is ended. Not replaced in any case. */
-  drain(deadlineMs: number): void {
+  drain(orders: DrainOrders): void {
     clearTimeout(this.#retryTimer);
     const isServing = this.#state.name === 'listening';
-    this.#become({ type: 'drained', deadline: performance.now() + deadlineMs });
-    if (isServing) this.send({ type: 'drain', deadlineMs });
+    this.#become({ type: 'drained', deadline: performance.now() + orders.deadlineMs });
+    if (isServing) this.send({ type: 'drain', ...orders });
     else if (this.#state.name === 'draining') this.kill();
   }
 

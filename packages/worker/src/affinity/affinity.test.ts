@@ -18,11 +18,14 @@ function poolConfig(sticky: StickyConfig): PoolConfig {
     backends: { type: 'static', backends: [] },
     balance: 'round-robin',
     sticky,
+    proxy: undefined,
+    proxyProtocol: undefined,
     health: undefined,
     outlier: { consecutiveFailures: 0, baseEjectionMs: 0, maxEjectionMs: 0, maxEjectedPercent: 0 },
+    tls: undefined,
     slowStartMs: 0,
     panicThreshold: 0,
-    timeouts: { connectMs: 1, handshakeMs: 1, idleMs: 1, responseMs: 1 },
+    timeouts: { connectMs: 1, handshakeMs: 1, idleMs: 1, responseMs: 1, drainMs: 0 },
     retries: 0,
   };
 }

@@ -3,6 +3,7 @@
  * there. It outlives its membership: a connection keeps its Backend until it ends, also when the backend has left
  * the pool meanwhile. Only the pool changes it, besides the counts that the relay moves.
  */
+import type { PoolConfig, PoolTlsConfig, SocksProxy } from '../config.js';
 import type { BackendOutcome, BackendSnapshot, BackendState } from '../control/messages.js';
 import { type Endpoint, parseOrigin } from './endpoint.js';
 import { slowStartShare } from './slow-start.js';
@@ -27,6 +28,8 @@ export class Backend {
   readonly endpoint: Endpoint;
   #told: BackendSnapshot;
   #slowStartMs = 0;
+  #tls: PoolTlsConfig | undefined;
+  #proxy: SocksProxy | undefined;
   #active = 0;
   #elsewhere = 0;
   /** `sessions` without those from this worker, which it knows better: they change with each that comes and goes. */
@@ -53,9 +56,19 @@ export class Backend {
     return this.#told.state;
   }
 
-  /** What its certificate has to be for: the name that was looked up, or else the host of its URL, maybe an address. */
+  /** What its certificate has to be for: as configured, or the name that was looked up, or the host of its URL, maybe an address. */
   get certificateName(): string {
-    return this.#told.serverName ?? this.endpoint.host;
+    return this.#tls?.serverName ?? this.#told.serverName ?? this.endpoint.host;
+  }
+
+  /** Of its pool, for new connections. */
+  get tls(): PoolTlsConfig | undefined {
+    return this.#tls;
+  }
+
+  /** Of its pool, for new connections. */
+  get proxy(): SocksProxy | undefined {
+    return this.#proxy;
   }
 
   /** In flight from this worker: exact. */
@@ -105,10 +118,15 @@ export class Backend {
     this.#streak += 1;
   }
 
-  /** Called by the pool: the supervisor's latest word. */
-  tell(snapshot: BackendSnapshot, slowStartMs: number): void {
+  /** Called by the pool: the supervisor's latest word, and what holds for all members. */
+  tell(
+    snapshot: BackendSnapshot,
+    { slowStartMs, tls, proxy }: Pick<PoolConfig, 'slowStartMs' | 'tls' | 'proxy'>,
+  ): void {
     this.#told = snapshot;
     this.#slowStartMs = slowStartMs;
+    this.#tls = tls;
+    this.#proxy = proxy;
   }
 
   /** Called by the pool: in flight from the other workers. */

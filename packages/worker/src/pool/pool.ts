@@ -128,7 +128,7 @@ export class Pool {
     for (const snapshot of snapshots) {
       const backend =
         known.get(identity(snapshot)) ?? new Backend(this.name, snapshot, this.#config.session === undefined);
-      backend.tell(snapshot, this.#config.slowStartMs);
+      backend.tell(snapshot, this.#config);
       backend.setLoadElsewhere(this.#elsewhere[snapshot.id] ?? 0);
       // A reload may have made a relay pool of it.
       if (this.#config.session === undefined) backend.isLinked = true;

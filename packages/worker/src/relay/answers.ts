@@ -9,12 +9,12 @@ export type OwnStatus = 400 | 401 | 403 | 404 | 405 | 413 | 426 | 429 | 501 | 50
 const SENTENCES: Readonly<Record<OwnStatus, string>> = {
   400: 'The request is malformed.',
   401: 'Credentials are missing or not accepted.',
-  403: 'This origin is not allowed here.',
+  403: 'This is not allowed here.',
   404: 'Nothing is served here.',
   405: 'This method is not allowed.',
   413: 'The request is too large.',
   426: 'Expected WebSocket version 13.',
-  429: 'Too many connections from this address.',
+  429: 'Too many connections or requests.',
   501: 'This transfer coding is not supported.',
   502: 'The service gave an invalid answer.',
   503: 'No instance of the service is available.',
@@ -25,6 +25,14 @@ export function ownAnswer(status: OwnStatus, requestId: string, sentence?: strin
   const headers = ['content-type', 'text/plain; charset=utf-8', 'x-request-id', requestId];
   if (status === 401) headers.push('www-authenticate', 'Bearer');
   if (status === 426) headers.push('sec-websocket-version', '13', 'upgrade', 'websocket');
+  if (status === 429) headers.push('retry-after', '1');
   if (status === 503) headers.push('retry-after', '2');
   return { status, headers, body: `${sentence ?? SENTENCES[status]}\nrequest id: ${requestId}\n` };
+}
+
+/** @param delayMs when there is room for it: told in whole seconds, so jittered by one. @param random in [0, 1). */
+export function overloadAnswer(requestId: string, delayMs: number, random: number): CompleteResponse {
+  const seconds = Math.ceil(delayMs / 1000 + random);
+  const headers = ['content-type', 'text/plain; charset=utf-8', 'x-request-id', requestId, 'retry-after', `${seconds}`];
+  return { status: 503, headers, body: `Too many clients at once: come back later.\nrequest id: ${requestId}\n` };
 }

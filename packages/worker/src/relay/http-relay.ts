@@ -4,12 +4,15 @@
  * what a kept-alive connection that the backend just closed looks like.
  */
 import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { type Pass, untilAsked } from '../access/gate.js';
 import type { RouteConfig } from '../config.js';
 import type { Choice } from '../affinity/affinity.js';
 import { isEngineIoHandshake, learnSid } from '../affinity/engine-io.js';
 import type { HttpExchange } from '../listener/http-exchange.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
+import { clientHeader } from '../proxy-protocol/client-header.js';
 import { rewriteTarget } from '../routing/rewrite.js';
 import { upstreamHeaders } from '../routing/upstream-headers.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
@@ -29,6 +32,7 @@ export class HttpRelay {
   readonly #incoming: Incoming;
   readonly #route: RouteConfig;
   readonly #body: Readable | undefined;
+  #pass: Pass;
 
   /** In the turn of the request: the body is read from here on. */
   constructor(deps: RelayDeps, exchange: HttpExchange, incoming: Incoming, route: RouteConfig) {
@@ -36,11 +40,28 @@ export class HttpRelay {
     this.#exchange = exchange;
     this.#incoming = incoming;
     this.#route = route;
+    this.#pass = untilAsked(exchange.request);
     this.#body = openRequestBody(exchange);
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
+    const { client, record } = this.#incoming;
+    const { request } = this.#exchange;
+    const entrant = { request, client, requestId: record.id, route: this.#route, isHandshake: false, isSdk: false };
+    const entry = await this.#deps.gate.enter(entrant);
+    if (entry.ok) {
+      this.#pass = entry;
+      await this.#serve();
+    } else {
+      // What it still sends of a body must not be taken for another request.
+      this.#exchange.reply({ ...entry.answer, close: this.#body !== undefined });
+      this.#log(entry.answer.status, false, entry.detail);
+      this.#body?.destroy();
+    }
+  }
+
+  async #serve(): Promise<void> {
     const pool = this.#deps.pools.get(this.#route.pool);
     let last: AttemptResult | undefined;
     if (pool !== undefined) {
@@ -70,15 +91,28 @@ export class HttpRelay {
     return result;
   }
 
-  #send(pool: Pool, { backend, setCookie }: Choice): Promise<AttemptResult> {
-    const { request } = this.#exchange;
+  async #send(pool: Pool, choice: Choice): Promise<AttemptResult> {
+    const { upstreams } = this.#deps;
+    const { timeouts, proxyProtocol } = pool.config;
+    if (proxyProtocol === undefined) return this.#sendOver(upstreams.for(choice.backend, timeouts), pool, choice);
+    const firstBytes = clientHeader(this.#exchange.request, this.#incoming.client);
+    const single = upstreams.forOne(choice.backend, firstBytes, timeouts);
+    try {
+      return await this.#sendOver(single, pool, choice);
+    } finally {
+      upstreams.release(single);
+    }
+  }
+
+  #sendOver(dispatcher: Dispatcher, pool: Pool, { backend, setCookie }: Choice): Promise<AttemptResult> {
+    const { request, identity } = this.#pass;
     const { client, record } = this.#incoming;
     const { timeouts } = pool.config;
     const startedAt = performance.now();
     let connectedAt = startedAt;
     return attempt({
       exchange: this.#exchange,
-      dispatcher: this.#deps.upstreams.for(backend, timeouts),
+      dispatcher,
       origin: backend.url,
       serverName: backend.certificateName,
       target: rewriteTarget(this.#route, request.path, request.query),
@@ -87,6 +121,7 @@ export class HttpRelay {
         host: this.#route.rewrite.host,
         requestId: record.id,
         isHandshake: false,
+        identity,
       }),
       body: this.#body,
       responseMs: timeouts.responseMs,

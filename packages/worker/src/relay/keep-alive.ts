@@ -15,6 +15,8 @@ const TICK_MS = 500;
 export class KeepAlive {
   /** Milliseconds on a monotonic clock, as of the last tick: a clock that costs a message nothing. */
   nowMs: number = performance.now();
+  /** Of every idle limit: under pressure less, see overload/level.ts. */
+  idleShare = 1;
   readonly #kept = new Set<KeptAlive>();
   readonly #timer: NodeJS.Timeout;
 

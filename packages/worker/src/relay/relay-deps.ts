@@ -2,7 +2,7 @@
  * What the relays work with, made once per worker, and what is known of a request by the time one takes it over.
  */
 import type { Affinity } from '../affinity/affinity.js';
-import type { AddressSlots } from '../admission/address-slots.js';
+import type { Gate } from '../access/gate.js';
 import type { PoolConfig } from '../config.js';
 import type { AccessLog, AccessRecord } from '../observe/access-log.js';
 import type { RequestTimes } from '../observe/request-times.js';
@@ -16,15 +16,16 @@ import type { HttpUpstreams } from './http-upstreams.js';
 export interface RelayDeps {
   readonly pools: Pools;
   readonly affinity: Affinity;
-  readonly slots: AddressSlots;
+  readonly gate: Gate;
   readonly upstreams: HttpUpstreams;
   readonly traffic: Traffic;
   readonly requestTimes: RequestTimes;
   readonly keepAlive: KeepAlive;
   readonly accessLog: AccessLog;
   readonly random: () => number;
-  /** Open WebSockets, for draining. */
+  /** Open WebSockets, in the order in which they came. */
   readonly links: Set<RelayLink>;
+  readonly nextLinkNumber: () => number;
 }
 
 export interface Incoming {

@@ -7,32 +7,47 @@
  */
 import { ABNORMAL_CLOSURE, CloseCode, cutCloseReason, isWireCloseCode, NO_STATUS_RECEIVED } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
+import { type ClientRates, clientRates, RATE_REASONS } from '../access/client-rates.js';
 import type { RouteLimits } from '../config.js';
 import { clientFault } from '../listener/client-fault.js';
 import type { DownstreamHandler, DownstreamSocket } from '../listener/downstream-socket.js';
+import type { AccessRecord } from '../observe/access-log.js';
 import type { ClosedBy } from '../observe/outcomes.js';
 import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
+import type { ClientInfo } from '../routing/trust.js';
 import { ClosingClock } from './closing-clock.js';
 import { judgeSilence, type KeepAlive, type KeptAlive } from './keep-alive.js';
-import { MessageRate } from './rate.js';
 
 /** What a frame costs in memory beyond its payload while it waits for a backend: without it, empty messages would cost nothing. */
 const FRAME_OVERHEAD_BYTES = 256;
 
-export interface LinkOptions {
+/** For reports. */
+export interface LinkAbout {
+  /** Links that came later have higher ones. */
+  readonly number: number;
+  readonly counts: TrafficCounts;
+  readonly client: ClientInfo;
+  readonly record: AccessRecord;
+}
+
+export interface LinkOptions extends LinkAbout {
   readonly upstream: WebSocket;
   /** See DialResult. */
   readonly lend: () => void;
   readonly limits: RouteLimits;
   /** Longest time without a message in either direction, and for a backend to take what waits for it at the end. */
   readonly idleMs: number;
+  /** Of performance.now: the client's credentials run out, and with them the connection. 0: never. */
+  readonly knownUntilMs: number;
   readonly traffic: Traffic;
-  readonly counts: TrafficCounts;
   readonly keepAlive: KeepAlive;
   readonly random: () => number;
   /** Both sides are done. Called once. */
   readonly onEnd: (end: LinkEnd) => void;
 }
+
+/** What a client is told that cannot say anew who it is. */
+export const CREDENTIALS_RAN_OUT = 'the credentials have run out';
 
 export interface LinkEnd {
   readonly code: number;
@@ -50,7 +65,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
   readonly #keepAlive: KeepAlive;
   readonly #bufferBytes: number;
   readonly #maxMessageBytes: number;
-  readonly #rate: MessageRate | undefined;
+  readonly #rates: ClientRates | undefined;
   readonly #lifetimeEnd: number;
   #downstream: DownstreamSocket | undefined;
   #isDownstreamDone = false;
@@ -86,7 +101,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#bufferBytes = limits.bufferBytes;
     this.#maxMessageBytes = limits.messageBytes;
     const now = keepAlive.nowMs;
-    this.#rate = limits.messagesPerSecond > 0 ? new MessageRate(limits.messagesPerSecond, now) : undefined;
+    this.#rates = clientRates(limits, now);
     this.#clientHeardAt = this.#backendHeardAt = this.#messageAt = now;
     // ±10 %: connections that came together must not go together.
     this.#lifetimeEnd = limits.lifetimeMs > 0 ? now + limits.lifetimeMs * (0.9 + random() * 0.2) : Infinity;
@@ -114,9 +129,23 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     }
   }
 
+  get about(): LinkAbout {
+    return this.#options;
+  }
+
   /** Bytes that wait in this process for the client and for the backend. */
   get bufferedBytes(): { readonly down: number; readonly up: number } {
     return { down: this.#downstream?.bufferedBytes ?? 0, up: this.#upstream.bufferedAmount };
+  }
+
+  /** It has been closed, by whomever; its sides may not be done with it yet. */
+  get isOver(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Pool and backend that it leads to. */
+  get counts(): Pick<TrafficCounts, 'pool' | 'backend'> {
+    return this.#counts;
   }
 
   /** Ends both sides in order, on Holdfast's own account. */
@@ -138,8 +167,9 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
       this.#hitBound('message_bytes', CloseCode.MessageTooBig, `message over ${this.#maxMessageBytes} bytes`);
       return;
     }
-    if (this.#rate?.take(performance.now()) === false) {
-      this.#hitBound('messages_per_second', CloseCode.PolicyViolation, 'too many messages per second');
+    const exceeded = this.#rates?.exceeded(bytes, performance.now());
+    if (exceeded !== undefined) {
+      this.#hitBound(exceeded, CloseCode.PolicyViolation, RATE_REASONS[exceeded]);
       return;
     }
     this.messagesUp += 1;
@@ -272,12 +302,15 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     if (this.#end !== undefined) return;
     if (nowMs >= this.#lifetimeEnd)
       this.#hitBound('lifetime', CloseCode.GoingAway, 'the connection reached its lifetime');
-    else if (nowMs - this.#messageAt >= this.#options.idleMs) this.#hitBound('idle', CloseCode.GoingAway, 'idle');
+    else if (this.#options.knownUntilMs > 0 && nowMs >= this.#options.knownUntilMs)
+      this.close(CloseCode.PolicyViolation, CREDENTIALS_RAN_OUT, 'the token ran out');
+    else if (nowMs - this.#messageAt >= this.#options.idleMs * this.#keepAlive.idleShare)
+      this.#hitBound('idle', CloseCode.GoingAway, 'idle');
     else if (!this.#checkClient(nowMs)) this.#checkBackend(nowMs);
   }
 
   #checkClient(nowMs: number): boolean {
-    const { idleMs } = this.#options.limits;
+    const idleMs = this.#options.limits.idleMs * this.#keepAlive.idleShare;
     const silence = judgeSilence(nowMs, this.#clientHeardAt, this.#clientPingedAt, idleMs);
     if (silence === 'ping') {
       this.#clientPingedAt = nowMs;
@@ -292,7 +325,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
   #checkBackend(nowMs: number): void {
     // While its client is slow we do not read what the backend says, pongs included.
     if (this.#isPaused) this.#backendHeardAt = nowMs;
-    const { idleMs } = this.#options.limits;
+    const idleMs = this.#options.limits.idleMs * this.#keepAlive.idleShare;
     const silence = judgeSilence(nowMs, this.#backendHeardAt, this.#backendPingedAt, idleMs);
     if (silence === 'ping') {
       this.#backendPingedAt = nowMs;

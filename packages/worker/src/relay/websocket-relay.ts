@@ -5,13 +5,14 @@
  */
 import type { RouteConfig } from '../config.js';
 import type { Choice } from '../affinity/affinity.js';
-import { headerOf, headerValues } from '../listener/downstream-request.js';
+import { headerValues } from '../listener/downstream-request.js';
 import type { UpgradeExchange } from '../listener/upgrade-exchange.js';
 import { NOTHING_PASSED } from '../observe/access-log.js';
 import type { HandshakeResult } from '../observe/outcomes.js';
+import { clientHeader } from '../proxy-protocol/client-header.js';
 import { rewriteTarget } from '../routing/rewrite.js';
 import { downstreamHeaders, upstreamHeaders } from '../routing/upstream-headers.js';
-import type { Slot } from '../admission/address-slots.js';
+import { type Pass, untilAsked } from '../access/gate.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
 import { backendsToTry } from './backends-to-try.js';
 import { dial, MAX_REFUSAL_BYTES, type DialResult } from './dial.js';
@@ -28,31 +29,30 @@ export class WebSocketRelay {
   readonly #incoming: Incoming;
   readonly #route: RouteConfig;
   readonly #abort = new AbortController();
-  #slot: Slot | undefined;
+  #pass: Pass;
 
   constructor(deps: RelayDeps, exchange: UpgradeExchange, incoming: Incoming, route: RouteConfig) {
     this.#deps = deps;
     this.#exchange = exchange;
     this.#incoming = incoming;
     this.#route = route;
+    this.#pass = untilAsked(exchange.request);
     exchange.onAborted = () => this.#abort.abort();
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
-    const { limits, origins, name } = this.#route;
+    const { client, record } = this.#incoming;
     const { request } = this.#exchange;
-    if (origins !== undefined && !origins.includes(headerOf(request, 'origin')?.toLowerCase() ?? '')) {
-      this.#refuse(403, 'rejected', 'expected an allowed Origin');
-      return;
+    const entrant = { request, client, requestId: record.id, route: this.#route, isHandshake: true, isSdk: false };
+    const entry = await this.#deps.gate.enter(entrant);
+    if (entry.ok) {
+      this.#pass = entry;
+      await this.#connect();
+    } else {
+      this.#exchange.refuse(entry.answer);
+      this.#end(entry.result, entry.answer.status, entry.detail);
     }
-    this.#slot = await this.#deps.slots.acquire(name, this.#incoming.client.address, limits.connectionsPerAddress);
-    if (!this.#slot.isGranted) {
-      this.#deps.traffic.boundHit('connections_per_address');
-      this.#refuse(429, 'rejected', 'limit: connections_per_address');
-      return;
-    }
-    await this.#connect();
   }
 
   async #connect(): Promise<void> {
@@ -89,16 +89,19 @@ export class WebSocketRelay {
   }
 
   #dial({ backend }: Choice): Promise<DialResult> {
-    const { request } = this.#exchange;
+    const { request, identity } = this.#pass;
     const { timeouts } = this.#incoming.pool;
+    const isNamed = this.#incoming.pool.proxyProtocol !== undefined;
     return dial({
       backend,
+      firstBytes: isNamed ? clientHeader(request, this.#incoming.client) : undefined,
       target: rewriteTarget(this.#route, request.path, request.query),
       headers: upstreamHeaders(request, {
         client: this.#incoming.client,
         host: this.#route.rewrite.host,
         requestId: this.#incoming.record.id,
         isHandshake: true,
+        identity,
       }),
       protocols: headerValues(request, 'sec-websocket-protocol').flatMap((value) =>
         value.split(',').map((p) => p.trim()),
@@ -137,12 +140,17 @@ export class WebSocketRelay {
   }
 
   #link({ backend }: Choice, { upstream, lend }: Open): RelayLink {
-    const { traffic, keepAlive, random, links } = this.#deps;
+    const { traffic, keepAlive, random, links, nextLinkNumber } = this.#deps;
+    const { client, record } = this.#incoming;
     const link: RelayLink = new RelayLink({
+      number: nextLinkNumber(),
+      client,
+      record,
       upstream,
       lend,
       limits: this.#route.limits,
       idleMs: this.#incoming.pool.timeouts.idleMs,
+      knownUntilMs: this.#pass.known?.endsAtMs ?? 0,
       traffic,
       counts: traffic.of(this.#route.name, backend.poolName, backend.id),
       keepAlive,
@@ -158,7 +166,7 @@ export class WebSocketRelay {
   }
 
   #logEnd(link: RelayLink, end: LinkEnd): void {
-    this.#slot?.release();
+    this.#pass.slot.release();
     const { record, client } = this.#incoming;
     const { messagesUp, messagesDown, bytesUp, bytesDown } = link;
     this.#deps.accessLog.webSocket(record, this.#exchange.request, client, {
@@ -199,7 +207,7 @@ export class WebSocketRelay {
 
   /** The handshake led nowhere. */
   #end(handshake: HandshakeResult, status: number, detail: string | undefined): void {
-    this.#slot?.release();
+    this.#pass.slot.release();
     this.#deps.traffic.handshake(this.#route.name, handshake);
     const { record, client } = this.#incoming;
     const end = { handshake, status, ...NOTHING_PASSED, detail };

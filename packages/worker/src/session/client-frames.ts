@@ -19,8 +19,8 @@ export interface ClientFrame {
 export interface ControlledSession {
   readonly state: SessionState;
   readonly onTopics: SessionOnTopics;
-  /** Is a message of so many bytes within the limits? Otherwise it has been closed. */
-  allows(bytes: number): boolean;
+  /** Is a message of so many bytes, in a frame of so many, within the limits? Otherwise it has been closed. */
+  allows(bytes: number, frameBytes: number): boolean;
   send(frame: string): void;
   move(event: SessionEvent): void;
   onResync(counters: Uint8Array): void;
@@ -51,7 +51,7 @@ function takeTopicFrame<S extends ControlledSession>(
   expectWelcomed(session, 'topic frame');
   // What it publishes is held to the same limits as what it sends its backend.
   const isPublish = bytes[0] === TopicKind.PublishText || bytes[0] === TopicKind.PublishBinary;
-  if (session.allows(isPublish ? bytes.length - MAX_TOPIC_HEADER_BYTES : 0)) {
+  if (session.allows(isPublish ? bytes.length - MAX_TOPIC_HEADER_BYTES : 0, bytes.length)) {
     host.topics.onClientFrame(session.onTopics, bytes, isBinary);
   }
 }

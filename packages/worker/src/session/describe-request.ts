@@ -8,17 +8,22 @@ import { SESSION_SUBPROTOCOL } from '@holdfast/protocol';
 import { headerValues, type DownstreamRequest } from '../listener/downstream-request.js';
 import { rewriteTarget } from '../routing/rewrite.js';
 import type { ClientInfo } from '../routing/trust.js';
-import { upstreamHeaders } from '../routing/upstream-headers.js';
+import { type IdentityHeaders, upstreamHeaders } from '../routing/upstream-headers.js';
 
 export interface DescribeOptions {
   readonly route: Pick<RouteConfig, 'match' | 'rewrite'>;
   readonly client: ClientInfo;
   readonly requestId: string;
+  /** See UpstreamHeaderOptions. */
+  readonly identity: IdentityHeaders | undefined;
 }
 
-export function describeRequest(request: DownstreamRequest, { route, client, requestId }: DescribeOptions): string {
+export function describeRequest(
+  request: DownstreamRequest,
+  { route, client, requestId, identity }: DescribeOptions,
+): string {
   const host = route.rewrite.host;
-  const headers = joined(upstreamHeaders(request, { client, host, requestId, isHandshake: true }));
+  const headers = joined(upstreamHeaders(request, { client, host, requestId, isHandshake: true, identity }));
   const protocols = offeredProtocols(request).filter((protocol) => protocol !== SESSION_SUBPROTOCOL);
   if (protocols.length > 0) headers['sec-websocket-protocol'] = protocols.join(', ');
   const path = rewriteTarget(route, request.path, '');

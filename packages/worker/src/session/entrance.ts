@@ -4,7 +4,9 @@
  * browser's script can neither set headers nor read why a handshake was refused.
  */
 import { SESSION_SUBPROTOCOL } from '@holdfast/protocol';
-import type { Slot } from '../admission/address-slots.js';
+import { joined, NO_SLOT, type Slot } from '../access/entry-limits.js';
+import type { Pass } from '../access/gate.js';
+import { bearerToken } from '../access/token-source.js';
 import type { RouteConfig } from '../config.js';
 import { headerOf } from '../listener/downstream-request.js';
 import type { UpgradeExchange } from '../listener/upgrade-exchange.js';
@@ -13,14 +15,13 @@ import type { HandshakeResult } from '../observe/outcomes.js';
 import type { Pool } from '../pool/pool.js';
 import { ownAnswer, type OwnStatus } from '../relay/answers.js';
 import type { Incoming, RelayDeps } from '../relay/relay-deps.js';
-import type { Identity } from './authenticate.js';
+import type { Identified, Identity } from './authenticate.js';
 import { describeRequest, offeredProtocols } from './describe-request.js';
-import { bearerToken } from './jwt.js';
 import { keepLogged, readLogged } from './logged-request.js';
 import type { SessionEnd, SessionOrigin, SessionSummary } from './session-end.js';
 import type { Sessions } from './sessions.js';
 
-export interface EntranceDeps extends Pick<RelayDeps, 'slots' | 'traffic' | 'accessLog'> {
+export interface EntranceDeps extends Pick<RelayDeps, 'gate' | 'traffic' | 'accessLog'> {
   readonly sessions: Sessions;
 }
 
@@ -29,7 +30,7 @@ export class SessionEntrance {
   readonly #exchange: UpgradeExchange;
   readonly #incoming: Incoming;
   readonly #route: RouteConfig;
-  #slot: Slot | undefined;
+  #slot: Slot = NO_SLOT;
 
   constructor(deps: EntranceDeps, exchange: UpgradeExchange, incoming: Incoming, route: RouteConfig) {
     this.#deps = deps;
@@ -40,31 +41,41 @@ export class SessionEntrance {
 
   /** @param pool of the route. */
   async run(pool: Pool): Promise<void> {
-    const { limits, origins, name } = this.#route;
+    const route = this.#route;
     const { request } = this.#exchange;
     const { client, record } = this.#incoming;
-    if (origins !== undefined && !origins.includes(headerOf(request, 'origin')?.toLowerCase() ?? '')) {
-      this.#refuse(403, 'rejected', 'expected an allowed Origin');
+    const isSdk = offeredProtocols(request).includes(SESSION_SUBPROTOCOL);
+    const entrant = { request, client, requestId: record.id, route, isHandshake: true, isSdk };
+    const entry = await this.#deps.gate.enter(entrant);
+    if (!entry.ok) {
+      this.#exchange.refuse(entry.answer);
+      this.#end(entry.result, entry.answer.status, entry.detail);
       return;
     }
-    this.#slot = await this.#deps.slots.acquire(name, client.address, limits.connectionsPerAddress);
-    if (!this.#slot.isGranted) {
-      this.#deps.traffic.boundHit('connections_per_address');
-      this.#refuse(429, 'rejected', 'limit: connections_per_address');
-      return;
-    }
-    const described = describeRequest(request, { route: this.#route, client, requestId: record.id });
-    if (offeredProtocols(request).includes(SESSION_SUBPROTOCOL)) this.#accept(pool, described, SESSION_SUBPROTOCOL);
-    else await this.#admitPlain(pool, described);
+    this.#slot = entry.slot;
+    const described = describeRequest(entry.request, { route, client, requestId: record.id, identity: entry.identity });
+    if (isSdk) this.#accept(pool, described, SESSION_SUBPROTOCOL);
+    else await this.#admitPlain(pool, described, entry);
   }
 
-  async #admitPlain(pool: Pool, described: string): Promise<void> {
-    const auth = bearerToken(headerOf(this.#exchange.request, 'authorization'));
-    const identity = await this.#deps.sessions.identify({ pool, route: this.#route, request: described, auth });
+  async #admitPlain(pool: Pool, described: string, { known }: Pass): Promise<void> {
+    const identity = known ?? (await this.#askBackends(pool, described));
     if (identity === 'refused') this.#refuse(401, 'rejected', 'expected credentials, got none or bad ones');
+    else if (identity === 'overLimit') this.#refuse(429, 'rejected', 'limit: of its principal');
     else if (identity === 'unavailable') this.#refuse(503, 'unavailable', 'expected a usable backend, got none');
     // The application's own protocols are chosen by nobody who knows them: the first is what the client likes best.
     else this.#accept(pool, described, offeredProtocols(this.#exchange.request)[0], identity);
+  }
+
+  /** On a route that does not ask: backends may. */
+  async #askBackends(pool: Pool, described: string): Promise<Identified | 'overLimit'> {
+    const auth = bearerToken(headerOf(this.#exchange.request, 'authorization'));
+    const identity = await this.#deps.sessions.identify({ pool, route: this.#route, request: described, auth });
+    if (typeof identity === 'string') return identity;
+    const entry = await this.#deps.gate.admitPrincipal(this.#route, identity.principal, this.#slot);
+    if (!entry.ok) return 'overLimit';
+    this.#slot = entry.slot;
+    return identity;
   }
 
   #accept(pool: Pool, request: string, protocol: string | undefined, identity?: Identity): void {
@@ -92,7 +103,7 @@ export class SessionEntrance {
 
   /** The handshake led nowhere. */
   #end(handshake: HandshakeResult, status: number, detail: string): void {
-    this.#slot?.release();
+    this.#slot.release();
     this.#deps.traffic.handshake(this.#route.name, handshake);
     const { record, client } = this.#incoming;
     const end = { handshake, status, ...NOTHING_PASSED, detail };
@@ -106,12 +117,12 @@ class ConnectionOrigin implements SessionOrigin {
   readonly #record: Incoming['record'];
   /** See logged-request.ts. */
   readonly #request: string;
-  readonly #slot: Slot | undefined;
+  #slot: Slot;
 
   constructor(
     accessLog: EntranceDeps['accessLog'],
     record: Incoming['record'],
-    { request, slot }: { readonly request: string; readonly slot: Slot | undefined },
+    { request, slot }: { readonly request: string; readonly slot: Slot },
   ) {
     this.#accessLog = accessLog;
     this.#record = record;
@@ -119,12 +130,16 @@ class ConnectionOrigin implements SessionOrigin {
     this.#slot = slot;
   }
 
+  hold(slot: Slot): void {
+    this.#slot = joined(this.#slot, slot);
+  }
+
   onBackend(backendId: string): void {
     this.#record.markTried(backendId);
   }
 
   onEnd({ id, isResumed, rehomes, tally }: SessionSummary, end: SessionEnd): void {
-    this.#slot?.release();
+    this.#slot.release();
     const { messagesUp, messagesDown, bytesUp, bytesDown } = tally;
     const { code, reason, closedBy, detail } = end;
     const { request, client } = readLogged(this.#request);

@@ -5,6 +5,7 @@ import {
   encodeToken,
   encodeWelcome,
   type LostRange,
+  MAX_DURATION_MS,
   type Opened,
 } from '@holdfast/protocol';
 import { largestMessageBytes } from './message-limits.js';
@@ -46,6 +47,7 @@ export class Greeter {
         queueBytes: CLIENT_QUEUE.bytes,
       },
       lost: how.lost ?? opened.lost,
+      authMs: authMsOf(session),
     });
   }
 
@@ -62,7 +64,7 @@ export class Greeter {
   }
 
   token(session: Session): string {
-    return encodeToken(this.#sign(session));
+    return encodeToken({ token: this.#sign(session), authMs: authMsOf(session) });
   }
 
   /** Half of its life is over. */
@@ -83,4 +85,11 @@ export class Greeter {
       principal: session.principal,
     });
   }
+}
+
+/** Until its credentials run out, without the tolerance: that is for clocks that differ, and not for the client to use. */
+function authMsOf({ knownUntilMs, route }: Session): number | undefined {
+  if (knownUntilMs === 0) return undefined;
+  const leftMs = knownUntilMs - (route.auth?.jwt?.toleranceMs ?? 0) - Math.floor(performance.now());
+  return Math.min(MAX_DURATION_MS, Math.max(0, leftMs));
 }

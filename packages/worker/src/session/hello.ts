@@ -1,7 +1,7 @@
 /** A client's first frame: is its token ours, who is it, and which of the ways into a session does it go? */
 import { CloseCode, type Hello, PROTOCOL_VERSION } from '@holdfast/protocol';
 import { type Identity, identify } from './authenticate.js';
-import { comeBackLater } from './come-back-later.js';
+import { comeBackLater, comeBackOverLimit } from './come-back-later.js';
 import { connectSession } from './connect.js';
 import { resumeSession } from './resume.js';
 import type { Session } from './session.js';
@@ -19,13 +19,14 @@ export async function beginSession(parts: SessionParts, session: Session, hello:
     stats.entered(session.pool.name, 'badToken');
     return session.close(CloseCode.ResumeRefused, 'the resume token is not ours');
   }
-  if (!(await authenticate(parts, session, hello.auth))) return;
+  if (!(await authenticate(parts, session, { auth: hello.auth, isReturning: token?.kind === 'valid' }))) return;
   return enter(parts, session, resume, token);
 }
 
 /** Of a client whose principal is known already, because it said it with its handshake. */
-export function takeIdentity(session: Session, { principal, claims }: Identity): void {
+export function takeIdentity(session: Session, { principal, claims, endsAtMs = 0 }: Identity): void {
   session.principal = hashPrincipal(principal);
+  session.knownUntilMs = endsAtMs;
   if (principal === '') return;
   session.request = `${session.request.slice(0, -1)},${JSON.stringify({ principal, claims }).slice(1)}`;
 }
@@ -37,7 +38,7 @@ export async function refreshAuth(parts: SessionParts, session: Session, auth: s
   }
   session.isAuthenticating = true;
   const { pool, route, request } = session;
-  const identity = await identify(parts.trunks, { pool, route, request, auth });
+  const identity = await identify(parts, { pool, route, request, auth });
   session.isAuthenticating = false;
   if (session.isOver) return;
   // Who cannot be asked cannot say no: the credentials that it came with still stand.
@@ -46,13 +47,18 @@ export async function refreshAuth(parts: SessionParts, session: Session, auth: s
   if (hashPrincipal(identity.principal) !== session.principal) {
     return session.close(CloseCode.Forbidden, 'these credentials are of somebody else');
   }
+  session.knownUntilMs = identity.endsAtMs ?? 0;
   session.send(parts.greeter.token(session));
 }
 
 /** False: it was closed, or is gone. */
-async function authenticate(parts: SessionParts, session: Session, auth: string | undefined): Promise<boolean> {
+async function authenticate(
+  parts: SessionParts,
+  session: Session,
+  { auth, isReturning }: { readonly auth: string | undefined; readonly isReturning: boolean },
+): Promise<boolean> {
   const { pool, route, request } = session;
-  const identity = await identify(parts.trunks, { pool, route, request, auth });
+  const identity = await identify(parts, { pool, route, request, auth });
   if (session.isOver) return false;
   if (identity === 'refused') {
     parts.stats.entered(pool.name, 'badCredentials');
@@ -60,8 +66,24 @@ async function authenticate(parts: SessionParts, session: Session, auth: string 
   } else if (identity === 'unavailable') {
     parts.stats.entered(pool.name, 'unavailable');
     comeBackLater(session, { random: parts.random(), reason: 'no instance of the service is available' });
-  } else takeIdentity(session, identity);
+  } else {
+    takeIdentity(session, identity);
+    await admitPrincipal(parts, session, isReturning);
+  }
   return !session.isOver;
+}
+
+/** Of how many connections is this principal? One too many may find room later, and leaves until then. */
+async function admitPrincipal(parts: SessionParts, session: Session, isReturning: boolean): Promise<void> {
+  const entry = await parts.limits.principal(session.route, session.principal, { isConnection: true, isReturning });
+  if (entry.ok) {
+    // What an origin holds it gives back at the end, which may have come already.
+    if (session.isOver) entry.slot.release();
+    else session.origin.hold(entry.slot);
+    return;
+  }
+  parts.stats.entered(session.pool.name, 'overloaded');
+  comeBackOverLimit(session, entry.bound, parts.random());
 }
 
 function enter(

@@ -31,6 +31,7 @@ export function readLogged(text: string): LoggedRequest {
     headers: ['host', host],
     remoteAddress: peer,
     secure: secure === 1,
+    ends: undefined,
   };
   const proto = request.secure ? 'https' : 'http';
   return { request, client: forwarded ?? { address: peer, isForwarded: false, proto, host } };

@@ -1,8 +1,8 @@
 /** How large and how frequent a client's messages may be, and what breaking that means. Pure but for the bucket. */
 import { CloseCode, MAX_DATA_HEADER_BYTES } from '@holdfast/protocol';
+import { type ClientRates, RATE_REASONS, type RateName } from '../access/client-rates.js';
 import type { RouteLimits } from '../config.js';
 import type { BoundName } from '../observe/traffic.js';
-import { MessageRate } from '../relay/rate.js';
 import type { Link } from '../trunk/link.js';
 
 export interface Breach {
@@ -11,11 +11,11 @@ export interface Breach {
   readonly reason: string;
 }
 
-const TOO_BIG: Breach = { bound: 'message_bytes', code: CloseCode.MessageTooBig, reason: 'message too big' };
-const TOO_MANY: Breach = {
-  bound: 'messages_per_second',
-  code: CloseCode.PolicyViolation,
-  reason: 'too many messages per second',
+export const TOO_BIG: Breach = { bound: 'message_bytes', code: CloseCode.MessageTooBig, reason: 'message too big' };
+/** Made once: what it costs to be refused is little. */
+const TOO_MANY: Readonly<Record<RateName, Breach>> = {
+  messages_per_second: tooMany('messages_per_second'),
+  bytes_per_second: tooMany('bytes_per_second'),
 };
 
 /** Of a session's client: the backend of the moment may take no larger ones. */
@@ -36,13 +36,12 @@ export function largestFrameBytes(messageBytes: number, isPlain: boolean): numbe
   return messageBytes + (isPlain ? 0 : MAX_DATA_HEADER_BYTES);
 }
 
-/** undefined: as many messages as it likes. */
-export function messageRate({ messagesPerSecond }: RouteLimits): MessageRate | undefined {
-  return messagesPerSecond > 0 ? new MessageRate(messagesPerSecond, performance.now()) : undefined;
+/** A frame of so many bytes came, all within its own limit of size. */
+export function judgeRate(frameBytes: number, rates: ClientRates | undefined): Breach | undefined {
+  const exceeded = rates?.exceeded(frameBytes, performance.now());
+  return exceeded === undefined ? undefined : TOO_MANY[exceeded];
 }
 
-/** A data frame of so many bytes came. */
-export function judgeMessage(bytes: number, frameBytes: number, rate: MessageRate | undefined): Breach | undefined {
-  if (bytes > frameBytes) return TOO_BIG;
-  return rate?.take(performance.now()) === false ? TOO_MANY : undefined;
+function tooMany(bound: RateName): Breach {
+  return { bound, code: CloseCode.PolicyViolation, reason: RATE_REASONS[bound] };
 }

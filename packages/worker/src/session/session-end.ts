@@ -1,5 +1,6 @@
 /** How a session's stay in this worker ended, and who wants to know. */
 import { ABNORMAL_CLOSURE, CloseCode, cutCloseReason, isWireCloseCode } from '@holdfast/protocol';
+import type { Slot } from '../access/entry-limits.js';
 import type { AuthConfig, RouteLimits } from '../config.js';
 import { clientFault } from '../listener/client-fault.js';
 import type { ClosedBy } from '../observe/outcomes.js';
@@ -24,6 +25,8 @@ export interface SessionSummary {
 
 /** Who brought the client in: the access log. */
 export interface SessionOrigin {
+  /** Of its principal: given back when the connection ends. */
+  hold(slot: Slot): void;
   onBackend(backendId: string): void;
   onEnd(session: SessionSummary, end: SessionEnd): void;
 }

@@ -8,6 +8,7 @@ import { readRequest } from './describe-request.js';
 import type { Pool } from '../pool/pool.js';
 import type { Link } from '../trunk/link.js';
 import type { ClientSide, Taken } from './client-side.js';
+import type { SessionRoute } from './session-end.js';
 
 const NO_BACKEND: BackendAnswer = { ok: false, error: 'lost', retryable: true };
 
@@ -21,6 +22,7 @@ export interface TopicSessionSource {
   readonly request: string;
   readonly link: Link | undefined;
   readonly client: ClientSide;
+  readonly route: SessionRoute;
   send(frame: string): void;
   onDropped(): void;
   afterSend(taken: Taken): void;
@@ -50,6 +52,14 @@ export class SessionOnTopics implements TopicSession {
 
   get resumeWindowMs(): number {
     return this.#session.pool.config.session?.resumeWindowMs ?? 0;
+  }
+
+  get bufferedBytes(): number {
+    return this.#session.client.bufferedBytes;
+  }
+
+  get bufferBytes(): number {
+    return this.#session.route.limits.bufferBytes;
   }
 
   get identity(): TopicIdentity {

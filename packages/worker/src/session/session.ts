@@ -13,17 +13,17 @@ import {
   SessionKind,
   TrunkKind,
 } from '@holdfast/protocol';
+import { type ClientRates, clientRates } from '../access/client-rates.js';
 import type { DownstreamHandler } from '../listener/downstream-socket.js';
 import type { BoundName } from '../observe/traffic.js';
 import type { Pool } from '../pool/pool.js';
-import type { MessageRate } from '../relay/rate.js';
 import type { Link } from '../trunk/link.js';
 import type { DataRun, StreamOwner } from '../trunk/stream-owner.js';
 import { BackendSide, readHandedOff, type StreamOpening } from './backend-side.js';
 import type { ClientConnection } from './client-connection.js';
 import { takeClientFrame } from './client-frames.js';
 import { ClientSide, type Taken } from './client-side.js';
-import { judgeMessage, largestFrameBytes, largestMessageBytes, messageRate } from './message-limits.js';
+import { judgeRate, largestFrameBytes, largestMessageBytes, TOO_BIG } from './message-limits.js';
 import type { OpenResult } from './open-attempt.js';
 import { endByClient, type SessionEnd, type SessionOrigin, type SessionRoute, wireEnd } from './session-end.js';
 import type { SessionHost, SessionStart } from './session-host.js';
@@ -50,6 +50,8 @@ export class Session implements DownstreamHandler, StreamOwner {
   request: string;
   /** Hash. */
   principal = '';
+  /** Of nowMs: its client's credentials run out then. 0: never. */
+  knownUntilMs = 0;
   /** The client could come back for this session: its end here is not the end of it. */
   hasToken = false;
   tokenSignedAtMs = 0;
@@ -62,7 +64,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   /** Once it has to do with topics: see `onTopics`. */
   topicSession: SessionOnTopics | undefined;
   readonly #host: SessionHost<Session>;
-  readonly #rate: MessageRate | undefined;
+  readonly #rates: ClientRates | undefined;
   #maxFrameBytes: number;
   readonly #backendSide = new BackendSide();
   #state: SessionState;
@@ -80,7 +82,7 @@ export class Session implements DownstreamHandler, StreamOwner {
     this.#state = isPlain ? 'opening' : 'hello';
     this.openedAtMs = host.nowMs;
     this.client = new ClientSide(host.nowMs);
-    this.#rate = messageRate(route.limits);
+    this.#rates = clientRates(route.limits, performance.now());
     this.#maxFrameBytes = largestFrameBytes(route.limits.messageBytes, isPlain);
     const { lifetimeMs } = route.limits;
     // ±10 %: connections that came together must not go together.
@@ -292,9 +294,9 @@ export class Session implements DownstreamHandler, StreamOwner {
     return (this.topicSession ??= new SessionOnTopics(this));
   }
 
-  /** A message of its client may be so large, and come now; else that has cost the connection. */
-  allows(bytes: number): boolean {
-    const breach = judgeMessage(bytes, this.#maxFrameBytes, this.#rate);
+  /** A message of its client may be so large, in a frame of so many bytes, and come now; else that has cost the connection. */
+  allows(bytes: number, frameBytes: number = bytes): boolean {
+    const breach = bytes > this.#maxFrameBytes ? TOO_BIG : judgeRate(frameBytes, this.#rates);
     if (breach !== undefined) this.hitBound(breach.bound, breach.code, breach.reason);
     return breach === undefined;
   }

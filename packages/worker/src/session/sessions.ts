@@ -5,9 +5,10 @@
  */
 import { CloseCode, type HeldTopic, type Hello, INCARNATION_BYTES, SESSION_ID_BYTES } from '@holdfast/protocol';
 import type { SharedState } from '@holdfast/state';
-import { HelloRate } from '../admission/hello-rate.js';
+import type { Admission } from '../admission/admission.js';
 import type { TopicRule } from '../config.js';
-import type { DrainReport } from '../drain.js';
+import type { FleetReport, SessionLocation } from '../control/operator-questions.js';
+import type { DrainReport } from '../drain/drain.js';
 import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
@@ -22,13 +23,14 @@ import type { TrunkRequest } from '../trunk/trunk-request.js';
 import { Trunks } from '../trunk/trunks.js';
 import { identify, type Identified, type Identity } from './authenticate.js';
 import type { ClientConnection } from './client-connection.js';
-import { comeBackLater } from './come-back-later.js';
 import { connectSession } from './connect.js';
 import { SessionDrain } from './drain.js';
-import { ADMISSION_PER_SECOND, Fleet } from './fleet.js';
 import { Greeter } from './greeter.js';
 import { beginSession, refreshAuth, takeIdentity } from './hello.js';
+import { HelloEntrant } from './hello-entrant.js';
+import { locateSession } from './locate.js';
 import { lookAfter } from './look-after.js';
+import { OperatorDrains } from './operator-drains.js';
 import { Parking } from './parking.js';
 import { SessionRecords } from './records.js';
 import { Rehoming } from './rehome.js';
@@ -37,6 +39,7 @@ import { Session } from './session.js';
 import type { SessionEnd, SessionRoute } from './session-end.js';
 import type { HandedOff, SessionHost, SessionStart } from './session-host.js';
 import type { SessionLog, SessionParts } from './session-parts.js';
+import { type CapacitySettings, Standing } from './standing.js';
 import { SessionStats } from './stats.js';
 import { TokenSigner } from './token.js';
 
@@ -45,8 +48,14 @@ export interface SessionsOptions {
   readonly dial: DialTrunk;
   readonly traffic: Traffic;
   readonly broadcast: Broadcast;
+  readonly verifier: SessionParts['verifier'];
+  readonly limits: SessionParts['limits'];
   /** Names this machine: the same for all its workers. */
   readonly balancer: string;
+  /** Of this worker, for its lease. @default '' */
+  readonly version?: string;
+  /** Relayed ones, for its lease. @default none */
+  readonly connections?: () => number;
   readonly log: SessionLog;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -54,8 +63,18 @@ export interface SessionsOptions {
   readonly randomBytes: (bytes: number) => Uint8Array;
 }
 
+export interface SessionsDrain {
+  readonly deadlineMs: number;
+  /** Over how long the clients are to leave. */
+  readonly windowMs: number;
+  /** Requests and handshakes that are not answered yet: sessions may come of them. */
+  readonly pending: () => number;
+  /** There are other workers for them on this machine. */
+  readonly hasSuccessors: boolean;
+}
+
 /** What a reload may change. */
-export interface SessionSettings {
+export interface SessionSettings extends CapacitySettings {
   readonly pools: Iterable<Pool>;
   /** The first signs, all verify; never empty. */
   readonly secrets: readonly string[];
@@ -68,6 +87,8 @@ const WRITE_BACK_EVERY_MS = 2000;
 
 export class Sessions implements SessionHost<Session>, LinkListener {
   nowMs: number = Math.floor(performance.now());
+  /** Of the idle limit of plain clients: under pressure less, see overload/level.ts. */
+  idleShare = 1;
   readonly writer: RunWriter = new RunWriter();
   readonly random: () => number;
   readonly stats: SessionStats = new SessionStats();
@@ -81,14 +102,16 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   readonly #records: SessionRecords;
   readonly #greeter: Greeter;
   readonly #rehoming: Rehoming;
+  readonly #operatorDrains: OperatorDrains;
   readonly #parking: Parking;
   readonly #timer: NodeJS.Timeout;
   #writtenBackAtMs = 0;
-  readonly #fleet: Fleet;
+  readonly #standing: Standing;
   /** Of clients that wait for their welcome. */
   readonly #held = new WeakMap<Session, readonly HeldTopic[]>();
-  readonly #helloRate = new HelloRate(ADMISSION_PER_SECOND, performance.now());
   #drain: SessionDrain | undefined;
+  /** From the moment that it is asked to: nothing new is begun that would not be ended. */
+  #isLeaving = false;
 
   constructor(options: SessionsOptions, settings: SessionSettings) {
     const { state, dial, log, random, randomBytes } = options;
@@ -104,9 +127,11 @@ export class Sessions implements SessionHost<Session>, LinkListener {
       log,
       onFull: () => this.boundHit('unwritten_sessions'),
     });
-    this.#greeter = new Greeter(settings.secrets, () => this.#fleet.pacingMs);
+    this.#greeter = new Greeter(settings.secrets, () => this.#standing.fleet.pacingMs);
     this.#parts = {
       trunks: this.trunks,
+      verifier: options.verifier,
+      limits: options.limits,
       records: this.#records,
       greeter: this.#greeter,
       stats: this.stats,
@@ -116,6 +141,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
       onSettled: (session) => this.#onSettled(session),
     };
     this.#rehoming = new Rehoming(this.#parts, this.#all);
+    this.#operatorDrains = new OperatorDrains({ links: () => this.trunks.all, onDrain: (link) => this.onDrain(link) });
     this.topics = new WorkerTopics({
       state,
       broadcast: options.broadcast,
@@ -125,14 +151,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
       log,
     });
     this.#parking = new Parking({ store: state.sessions, find: (id) => this.#byId.get(id) });
-    this.#fleet = new Fleet({
-      leases: state.leases,
-      worker,
-      balancer: options.balancer,
-      sessions: () => this.#all.size,
-      onRenewed: (alive, hasLapsed) => this.topics.onLeases(alive, hasLapsed),
-      log,
-    });
+    this.#standing = this.#createStanding(worker, settings);
     this.trunks.update(settings.pools);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
@@ -146,9 +165,18 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     return this.trunks.all;
   }
 
+  get admission(): Admission {
+    return this.#standing.admission;
+  }
+
   /** See PROTOCOL.md, "Reconnecting". */
   get pacingMs(): number {
-    return this.#fleet.pacingMs;
+    return this.#standing.fleet.pacingMs;
+  }
+
+  /** Of this machine, this one included. */
+  get workersHere(): number {
+    return this.#standing.workersHere;
   }
 
   get unwritten(): number {
@@ -159,10 +187,23 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     return this.#byId.get(sessionId);
   }
 
+  // For operators.
+
+  /** Never rejects. */
+  locate(sessionId: string): Promise<SessionLocation> {
+    const balancerOf = (worker: string): string | undefined => this.#standing.fleet.view.balancerOf(worker);
+    return locateSession({ store: this.#options.state.sessions, balancerOf }, sessionId);
+  }
+
+  get fleet(): FleetReport {
+    return this.#standing.fleet.view.report(performance.now());
+  }
+
   /** For what comes from now on. */
   update(settings: SessionSettings): void {
     this.#greeter.tokens = new TokenSigner(settings.secrets);
     this.topics.reload(settings.topics);
+    this.#standing.update(settings);
     this.trunks.update(settings.pools, settings);
   }
 
@@ -173,7 +214,14 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     request: string;
     auth: string | undefined;
   }): Promise<Identified> {
-    return identify(this.trunks, credentials);
+    return identify(this.#parts, credentials);
+  }
+
+  /** Topics go on for it when it has taken what waits. False: it hears none, or is silenced already. */
+  silence({ topicSession }: Session): boolean {
+    if (!topicSession?.topics?.memberships.length || topicSession.topics.isBehind) return false;
+    this.topics.onDropped(topicSession);
+    return true;
   }
 
   /** A client that is about to be connected; `open` follows. */
@@ -190,20 +238,48 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     this.#run(session, connectSession(this.#parts, session));
   }
 
-  /** Sends the clients elsewhere. Resolves when they have gone; `close` follows. */
-  async drain(deadlineMs: number): Promise<DrainReport> {
-    // Where there is nowhere else, waiting for them to leave would only keep them from coming back.
-    const time = { deadlineMs: this.#fleet.hasOthers ? deadlineMs : 0, windowMs: this.pacingMs };
-    this.trunks.announceDrain({ reason: 'the balancer stops', deadlineMs: time.deadlineMs });
-    this.#drain = new SessionDrain(this.#all, { ...time, random: this.random });
+  /** Makes this worker known to the others of the fleet, before clients come. Never rejects. */
+  join(): Promise<void> {
+    return this.#standing.fleet.refresh();
+  }
+
+  /** Sends the clients of the SDK elsewhere. Resolves when they have gone; `close` follows. */
+  async drain({ hasSuccessors, ...time }: SessionsDrain): Promise<DrainReport> {
+    this.#isLeaving = true;
+    // What the others said last may be older than they are.
+    if (!hasSuccessors) await this.#standing.fleet.refresh();
+    const isAlone = !hasSuccessors && !this.#standing.fleet.hasOthers;
+    this.trunks.announceDrain({ reason: 'the balancer stops', deadlineMs: isAlone ? 0 : time.deadlineMs });
+    this.#drain = new SessionDrain(this.#all, { ...time, isAlone, random: this.random });
     return this.#drain.run();
   }
 
   close(): void {
     clearInterval(this.#timer);
-    this.#fleet.close();
+    this.#standing.close();
     this.topics.close();
     this.trunks.close();
+  }
+
+  #createStanding(worker: string, settings: CapacitySettings): Standing {
+    const { state, balancer, random, log, connections = () => 0, version = '' } = this.#options;
+    const given = {
+      leases: state.leases,
+      worker,
+      balancer,
+      connections,
+      version,
+      random,
+      log,
+      sessions: this.#all,
+      isDraining: () => this.#isLeaving,
+      onRefused: () => this.boundHit('admissions_per_second'),
+      onRenewed: (alive: readonly string[], hasLapsed: boolean) => this.topics.onLeases(alive, hasLapsed),
+      links: () => this.trunks.all,
+      handOver: this.#rehoming.handOver.bind(this.#rehoming),
+      onMoved: (from: string, sessions: number) => this.stats.rebalanced.add({ from }, sessions),
+    };
+    return new Standing(given, settings);
   }
 
   // From sessions.
@@ -217,16 +293,19 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   }
 
   onHello(session: Session, hello: Hello, held: readonly HeldTopic[]): void {
-    if (this.#drain !== undefined) {
+    if (this.#drain?.isShut === true) {
       session.close(CloseCode.Leaving, 'the balancer stops');
       return;
     }
-    if (!this.#helloRate.take(hello.resume !== undefined, performance.now())) {
-      this.boundHit('hellos_per_second');
-      this.stats.entered(session.pool.name, 'overloaded');
-      comeBackLater(session, { random: this.random(), reason: 'overloaded', code: CloseCode.Overloaded });
-      return;
-    }
+    const isResume = hello.resume !== undefined;
+    const begin = (): void => this.#begin(session, hello, held);
+    const refused = (): void => this.stats.entered(session.pool.name, 'overloaded');
+    this.admission.ask(new HelloEntrant(session, isResume, { begin, refused }));
+  }
+
+  #begin(session: Session, hello: Hello, held: readonly HeldTopic[]): void {
+    if (this.#drain?.isShut === true) return session.close(CloseCode.Leaving, 'the balancer stops');
+    this.#options.log.debug({ isResume: hello.resume !== undefined }, 'client let in');
     if (held.length > 0) this.#held.set(session, held);
     this.#run(session, beginSession(this.#parts, session, hello));
   }
@@ -306,10 +385,12 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   #tick(): void {
     this.nowMs = Math.floor(performance.now());
     const { nowMs } = this;
-    const { pacingMs } = this.#fleet;
-    const care = { nowMs, greeter: this.#greeter, pacingMs, onIdle: () => this.boundHit('idle') };
+    const { pacingMs } = this.#standing.fleet;
+    const { idleShare } = this;
+    const care = { nowMs, greeter: this.#greeter, pacingMs, idleShare, onIdle: () => this.boundHit('idle') };
     for (const session of this.#all) lookAfter(session, care);
     this.#rehoming.tick(this.nowMs);
+    this.#operatorDrains.look();
     if (this.nowMs - this.#writtenBackAtMs < WRITE_BACK_EVERY_MS) return;
     this.#writtenBackAtMs = this.nowMs;
     if (this.#options.state.health.status === 'ok') void this.#records.writeBack();

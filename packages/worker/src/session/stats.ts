@@ -29,6 +29,8 @@ export interface RehomeTimes {
 export class SessionStats {
   readonly entries: Counter = new Counter();
   readonly rehomes: Counter = new Counter();
+  /** Sessions that were told to go to another balancer, or moved to another backend, because theirs had too many. */
+  readonly rebalanced: Counter = new Counter();
   /** Set by whoever keeps a histogram. */
   rehomeTimes: RehomeTimes | undefined;
 

@@ -11,6 +11,7 @@ export function requestWith(overrides: Partial<DownstreamRequest> = {}): Downstr
     headers: ['host', 'example.com'],
     remoteAddress: '192.0.2.1',
     secure: false,
+    ends: undefined,
     ...overrides,
   };
 }

@@ -15,6 +15,7 @@ export function wellReport(): SupervisorReport {
         id: 1,
         pid: 7,
         state: 'listening',
+        part: 'member',
         forMs: 1000,
         restarts: 0,
         isOverBudget: false,
@@ -27,6 +28,10 @@ export function wellReport(): SupervisorReport {
       },
     ],
     backends: new StillDirectory().report().map((backend) => ({ ...backend, load: 3 })),
+    certificates: [],
     blocks: 0,
+    drain: { phase: 'none', deadlineInMs: undefined, left: 0, closed: 0, cut: 0 },
+    replacement: undefined,
+    replacements: { replaced: 0, failed: 0 },
   };
 }

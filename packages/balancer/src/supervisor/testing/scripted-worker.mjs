@@ -73,7 +73,7 @@ function babble() {
     process.send(message);
   }
   process.send({ type: 'call', id: 1, method: 'no.such', args: [] });
-  process.send({ type: 'call', id: 2, method: 'slots.acquire', args: ['connections', '10.0.0.1', 1] });
+  process.send({ type: 'call', id: 2, method: 'limits.enter', args: [[['slot', 'connections', '10.0.0.1', 1]]] });
 }
 
 function stateHealth() {

@@ -3,7 +3,13 @@
  * can be read. For the tests of this package only.
  */
 import type { ChildProcess } from 'node:child_process';
-import type { ToWorker, WorkerConfig } from '@holdfast/worker';
+import {
+  DEFAULT_ADMISSION,
+  DEFAULT_OVERLOAD,
+  DEFAULT_REBALANCE,
+  type ToWorker,
+  type WorkerConfig,
+} from '@holdfast/worker';
 import { pino } from 'pino';
 import type { BalancerConfig, LoadResult } from '../../config/types.js';
 import type { BackendReport } from '../../pools/member.js';
@@ -16,6 +22,7 @@ type Script = 'serve' | 'fail' | 'die' | 'hang' | 'mute' | 'babble' | 'ignore-dr
 export interface StageOptions extends Partial<SupervisorOptions> {
   readonly workers?: number;
   readonly drainTimeoutMs?: number;
+  readonly drainGraceMs?: number;
   /** What the n-th process of a slot does, from 0. */
   readonly script?: (workerId: number, attempt: number) => Script;
 }
@@ -60,9 +67,10 @@ export function openStage(options: StageOptions = {}): Stage {
   return { supervisor, logs, ready, sent, directory, [Symbol.asyncDispose]: close };
 }
 
-export function testConfig({ workers = 1, drainTimeoutMs = 1000 }: StageOptions = {}): BalancerConfig {
+export function testConfig(options: StageOptions = {}): BalancerConfig {
+  const { workers = 1, drainTimeoutMs = 1000, drainGraceMs = 0 } = options;
   const worker: WorkerConfig = {
-    listen: [{ host: '127.0.0.1', port: 0, tls: undefined }],
+    listen: [{ host: '127.0.0.1', port: 0, tls: undefined, proxyProtocol: undefined }],
     secrets: ['a secret of some length'],
     trustedProxies: [],
     routes: [],
@@ -70,7 +78,10 @@ export function testConfig({ workers = 1, drainTimeoutMs = 1000 }: StageOptions 
     topics: [],
     state: { engine: 'embedded' },
     logs: { level: 'debug', access: false },
-    drainTimeoutMs,
+    admission: DEFAULT_ADMISSION,
+    overload: DEFAULT_OVERLOAD,
+    rebalance: DEFAULT_REBALANCE,
+    drain: { graceMs: drainGraceMs, windowMs: undefined, timeoutMs: drainTimeoutMs, closesPerSecond: 0 },
   };
   return { worker, workers, admin: undefined };
 }

@@ -12,6 +12,9 @@ import {
   type TopicPush,
 } from '@holdfast/state';
 import { pino } from 'pino';
+import { NO_SLOT } from '../../access/entry-limits.js';
+import { Verifier } from '../../access/verifier.js';
+import { type AdmissionConfig, DEFAULT_ADMISSION } from '../../config-capacity.js';
 import type { AuthConfig, PoolConfig, RouteLimits, SessionPoolConfig, TopicRule } from '../../config.js';
 import type { BackendSnapshot, BackendState } from '../../control/messages.js';
 import { Traffic } from '../../observe/traffic.js';
@@ -29,6 +32,7 @@ export interface StageOptions {
   readonly pool?: Partial<PoolConfig>;
   readonly store?: EmbeddedStore;
   readonly topics?: readonly TopicRule[];
+  readonly admission?: AdmissionConfig;
   readonly balancer?: string;
   /** Of another stage: the same backends behind another worker. */
   readonly sharedBackends?: ReadonlyMap<string, ScriptedBackend>;
@@ -44,7 +48,13 @@ export interface ConnectOptions {
 const LIMITS: RouteLimits = {
   messageBytes: 1024,
   messagesPerSecond: 0,
+  bytesPerSecond: 0,
+  connections: 0,
   connectionsPerAddress: 0,
+  connectionsPerPrincipal: 0,
+  newPerSecond: 0,
+  newPerSecondPerAddress: 0,
+  newPerSecondPerPrincipal: 0,
   idleMs: 120_000,
   lifetimeMs: 0,
   bufferBytes: 4096,
@@ -78,6 +88,7 @@ export class Stage {
   #onPush: (push: unknown) => void = () => undefined;
   readonly #config: PoolConfig;
   readonly #topics: readonly TopicRule[];
+  readonly #admission: AdmissionConfig;
   readonly #clients = new Set<FakeClient>();
   readonly #states = new Map<string, BackendState>();
 
@@ -86,6 +97,7 @@ export class Stage {
     this.backends = options.sharedBackends ?? new Map(scripted.map(([id, it]) => [id, new ScriptedBackend(it)]));
     this.#config = poolConfig(options);
     this.#topics = options.topics ?? [];
+    this.#admission = options.admission ?? DEFAULT_ADMISSION;
     this.#pools = new Pools({ random: () => 0.5, now: Date.now });
     this.#pools.update({ chat: this.#config }, { chat: this.#snapshot() });
     this.store = options.store ?? new EmbeddedStore();
@@ -102,6 +114,8 @@ export class Stage {
         dial: ({ url }) => this.backend(new URL(url).hostname).dial(),
         traffic: this.traffic,
         broadcast: this,
+        verifier: new Verifier({ traffic: this.traffic, log: pino({ level: 'silent' }) }),
+        limits: { principal: () => Promise.resolve({ ok: true, slot: NO_SLOT }) },
         balancer: options.balancer ?? 'here',
         log: pino({ level: 'silent' }),
         random: () => 0.5,
@@ -138,6 +152,7 @@ export class Stage {
     const client = new FakeClient();
     this.#clients.add(client);
     const origin = {
+      hold: () => undefined,
       onBackend: () => undefined,
       onEnd: (session: SessionSummary, end: SessionEnd) => void this.ends.push({ session, end }),
     };
@@ -178,7 +193,13 @@ export class Stage {
   }
 
   #settings(): SessionSettings {
-    return { pools: this.#pools.all, secrets: ['secret'], maxMessageBytes: 1024, topics: this.#topics };
+    return {
+      pools: this.#pools.all,
+      secrets: ['secret'],
+      maxMessageBytes: 1024,
+      topics: this.#topics,
+      admission: this.#admission,
+    };
   }
 
   #snapshot(): readonly BackendSnapshot[] {
@@ -199,11 +220,14 @@ function poolConfig({ session, pool }: StageOptions): PoolConfig {
     backends: { type: 'static', backends: [] },
     balance: 'least-connections',
     sticky: undefined,
+    proxy: undefined,
+    proxyProtocol: undefined,
     health: undefined,
     outlier: { consecutiveFailures: 0, baseEjectionMs: 1000, maxEjectionMs: 10_000, maxEjectedPercent: 50 },
+    tls: undefined,
     slowStartMs: 0,
     panicThreshold: 0,
-    timeouts: { connectMs: 1000, handshakeMs: 1000, idleMs: 1000, responseMs: 1000 },
+    timeouts: { connectMs: 1000, handshakeMs: 1000, idleMs: 1000, responseMs: 1000, drainMs: 0 },
     retries: 1,
     ...pool,
   };
