@@ -32,7 +32,8 @@ export default defineConfig({
         test: {
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
-          testTimeout: 300_000,
+          // Five thousand schedules are two minutes of a core, and more of a slow one.
+          testTimeout: 900_000,
           // Each file replaces the global timers while it runs, and is a loop over the CPU: one core serves one of them.
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
