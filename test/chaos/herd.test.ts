@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { STABLE_AFTER_MS } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
+import { busiest } from '../support/busiest.js';
 import { Cleanup } from '../support/cleanup.js';
 import { eventually } from '../support/eventually.js';
 import { startHoldfast } from '../support/holdfast.js';
@@ -82,14 +83,4 @@ describe(`${SESSIONS} sessions of a balancer that is killed, ${CAP} let in per s
 
 function since(beginMs: number, times: readonly number[]): readonly number[] {
   return times.map((at) => at - beginMs);
-}
-
-/** Most in any bin of this width. */
-function busiest(times: readonly number[], widthMs: number): number {
-  const bins = new Map<number, number>();
-  for (const time of times) {
-    const bin = Math.floor(time / widthMs);
-    bins.set(bin, (bins.get(bin) ?? 0) + 1);
-  }
-  return Math.max(0, ...bins.values());
 }

@@ -8,6 +8,7 @@ import { MessageRate } from '../../../packages/worker/src/relay/rate.js';
 import { Clock } from '../clock.js';
 import { Random } from '../random.js';
 import { installTimers } from '../timers.js';
+import { busiest } from '../../support/busiest.js';
 import type { HerdSchedule } from './schedules.js';
 
 export interface HerdOptions {
@@ -121,14 +122,4 @@ function report(clients: number, triesAtMs: readonly number[], inAtMs: readonly 
     p95Ms: at(0.95),
     lastMs: at(1),
   };
-}
-
-/** Most of these in a bin of this width. */
-function busiest(times: readonly number[], widthMs: number): number {
-  const bins = new Map<number, number>();
-  for (const time of times) {
-    const bin = Math.floor(time / widthMs);
-    bins.set(bin, (bins.get(bin) ?? 0) + 1);
-  }
-  return Math.max(0, ...bins.values());
 }

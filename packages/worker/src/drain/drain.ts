@@ -57,6 +57,6 @@ async function until(isDone: () => boolean, endsAt: number): Promise<void> {
   while (!isDone() && performance.now() < endsAt) await sleep(LOOK_EVERY_MS);
 }
 
-function sleep(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }

@@ -39,11 +39,6 @@ export class EvenClosing {
     this.#tick();
   }
 
-  /** Those that have not been closed yet, and are not open any more in part. */
-  get left(): number {
-    return this.#queue.size;
-  }
-
   stop(): void {
     clearInterval(this.#timer);
   }

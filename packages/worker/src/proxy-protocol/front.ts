@@ -5,7 +5,7 @@
  * from one socket, which they inherit from their supervisor: node:net cannot share an address by SO_REUSEPORT on Node 20.
  */
 import net, { type AddressInfo } from 'node:net';
-import { ProxyTrust } from '../routing/trust.js';
+import { AddressList } from '../routing/address-list.js';
 import { FrontConnection } from './front-connection.js';
 import { InnerAddresses, type Arrival } from './inner-addresses.js';
 
@@ -25,7 +25,7 @@ const BACKLOG = 511;
 
 export class ProxyFront {
   readonly #options: ProxyFrontOptions;
-  readonly #trust: ProxyTrust;
+  readonly #trusted: AddressList;
   readonly #addresses = new InnerAddresses(Math.random);
   readonly #sockets = new Set<net.Socket>();
   readonly #server: net.Server;
@@ -33,7 +33,7 @@ export class ProxyFront {
 
   constructor(options: ProxyFrontOptions) {
     this.#options = options;
-    this.#trust = new ProxyTrust(options.from);
+    this.#trusted = new AddressList(options.from);
     this.#server = net.createServer((socket) => this.#onSocket(socket));
     // Such as too many open files: node:net has closed what it could not take.
     this.#server.on('error', () => undefined);
@@ -82,7 +82,7 @@ export class ProxyFront {
     socket.on('close', () => this.#sockets.delete(socket));
     const connection = new FrontConnection({
       socket,
-      isTrusted: (address) => this.#trust.isTrusted(address),
+      isTrusted: (address) => this.#trusted.has(address),
       join: (arrival) => this.#join(arrival),
       onRefused: this.#options.onRefused,
     });

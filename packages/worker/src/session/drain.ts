@@ -5,7 +5,7 @@
  * leave would only keep them from coming back. Plain clients know no goaway: they are closed with what is relayed.
  */
 import { CloseCode, encodeGoAway } from '@holdfast/protocol';
-import { type DrainReport, LATE_REQUESTS_MS, LINGER_MS } from '../drain/drain.js';
+import { type DrainReport, LATE_REQUESTS_MS, LINGER_MS, sleep } from '../drain/drain.js';
 import { leaveSlots } from '../drain/slots.js';
 import type { Session } from './session.js';
 import { isBetweenBackends, isWelcomed } from './state.js';
@@ -90,8 +90,4 @@ export class SessionDrain {
   #ofSdk(): readonly Session[] {
     return [...this.#sessions].filter(({ isPlain }) => !isPlain);
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

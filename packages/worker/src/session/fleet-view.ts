@@ -5,6 +5,7 @@
  */
 import type { Lease, LiveLease } from '@holdfast/state';
 import type { BalancerReport, FleetReport } from '../control/operator-questions.js';
+import { parseLeaseInfo } from './lease-info.js';
 
 /** What a worker says of its machine in its lease, besides what pacing needs. */
 export interface LeaseFacts {
@@ -107,14 +108,9 @@ function add(sum: Seen | undefined, facts: LeaseFacts, nowMs: number): Seen {
 
 /** undefined: of a version that this one does not understand. What an older one leaves out counts as nothing. */
 function readFacts(text: string): LeaseFacts | undefined {
-  let info: unknown;
-  try {
-    info = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof info !== 'object' || info === null) return undefined;
-  const { balancer, sessions, connections, version, isDraining } = info as Readonly<Record<string, unknown>>;
+  const info = parseLeaseInfo(text);
+  if (info === undefined) return undefined;
+  const { balancer, sessions, connections, version, isDraining } = info;
   if (typeof balancer !== 'string') return undefined;
   return {
     balancer,

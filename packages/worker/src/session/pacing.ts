@@ -2,6 +2,8 @@
  * How long the clients of this machine should take to come back if it died now (PROTOCOL.md, "Reconnecting"): its sessions
  * over four fifths of what the others can admit. Pure.
  */
+import { parseLeaseInfo } from './lease-info.js';
+
 export interface WorkerInfo {
   /** The machine's balancer, that the worker belongs to. */
   readonly balancer: string;
@@ -36,14 +38,9 @@ export function pacingWindowMs(balancer: string, workers: readonly Paced[], flee
 
 /** What a lease says; undefined for what this version does not understand. */
 export function readWorkerInfo(text: string): WorkerInfo | undefined {
-  let info: unknown;
-  try {
-    info = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof info !== 'object' || info === null) return undefined;
-  const { balancer, sessions, admissionPerSecond, demand = 0, isTaking } = info as Readonly<Record<string, unknown>>;
+  const info = parseLeaseInfo(text);
+  if (info === undefined) return undefined;
+  const { balancer, sessions, admissionPerSecond, demand = 0, isTaking } = info;
   if (typeof balancer !== 'string' || !isCount(sessions) || !isCount(admissionPerSecond) || !isCount(demand)) {
     return undefined;
   }
