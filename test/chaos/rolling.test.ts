@@ -23,19 +23,23 @@ describe.each<Engine>(['embedded', 'redis'])('a rolling restart with %s state', 
     await arena.crowd.send(SIZE.perSecond);
     await arena.stable();
     const stallsMs: number[] = [];
-    const step = async (what: () => Promise<void>): Promise<void> => {
+    const step = async (name: string, what: () => Promise<void>): Promise<void> => {
       await arena.crowd.mark();
       await what();
-      stallsMs.push(...(await arena.recovered()).gapsMs);
+      const { gapsMs } = await arena.recovered();
+      stallsMs.push(...gapsMs);
+      console.log(`${name}: stall p50 ${percentile(gapsMs, 50)}, p99 ${percentile(gapsMs, 99)} ms`);
     };
-    for (const backend of arena.fleet.backends) {
-      await step(async () => {
+    for (const [index, backend] of arena.fleet.backends.entries()) {
+      await step(`backend ${index}`, async () => {
         await backend.stop('SIGTERM');
         await backend.start();
       });
     }
     for (let index = 0; index < arena.balancers.length; index += 1) {
-      await step(() => (engine === 'redis' ? arena.restartBalancer(index) : arena.replaceWorkers(index)));
+      await step(`balancer ${index}`, () =>
+        engine === 'redis' ? arena.restartBalancer(index) : arena.replaceWorkers(index),
+      );
     }
     const account = await arena.account();
     printAccount(`rolling restart, ${engine}`, account, stallsMs);

@@ -59,16 +59,34 @@ describe('a backend that drains', () => {
     await settle(100);
     const { trunk } = here.backend('b1');
     trunk.sendJson(TRUNK_STREAM, TrunkKind.Drain, { reason: '', deadlineMs: 10_000 });
-    await settle();
+    await settle(500);
     const asked = () => trunk.frames.filter(({ kind }) => kind === TrunkKind.Handoff);
     expect(asked()).toHaveLength(2);
     for (let i = 0; i < 5; i += 1) {
       trunk.sendHandoff(asked()[i]!.stream, { ...COUNTERS, state: undefined });
-      await settle();
+      await settle(100);
     }
     expect(asked()).toHaveLength(5);
     expect(clients.every((client) => client.controls('r').length === 1)).toBe(true);
     expect(here.backend('b2').held.size).toBe(5);
+  });
+
+  it.each([
+    { gives: 'plenty of time', deadlineMs: 25_000, overMs: 400 },
+    { gives: 'little time', deadlineMs: 800, overMs: 200 },
+  ])('and gives $gives: is asked for one after the other, over $overMs ms', async ({ deadlineMs, overMs }) => {
+    const here = stage();
+    here.setState('b2', 'maintenance');
+    for (let i = 0; i < 40; i += 1) await welcomed(here);
+    here.setState('b2', 'ready');
+    const { trunk } = here.backend('b1');
+    trunk.sendJson(TRUNK_STREAM, TrunkKind.Drain, { reason: '', deadlineMs });
+    const asked = () => trunk.frames.filter(({ kind }) => kind === TrunkKind.Handoff).length;
+    await settle(overMs / 2);
+    expect(asked()).toBeGreaterThan(14);
+    expect(asked()).toBeLessThan(26);
+    await settle(overMs / 2 + 40);
+    expect(asked()).toBe(40);
   });
 
   it('with nobody else there: its sessions are parked whole, and go on when somebody comes', async () => {

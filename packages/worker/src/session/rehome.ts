@@ -47,9 +47,10 @@ export class Rehoming {
 
   // What happens to backends.
 
-  onDrain(link: Link): void {
+  /** @param withinMs what the backend waits for. */
+  onDrain(link: Link, withinMs: number = Infinity): void {
     const sessions = [...this.#sessions].filter((session) => session.link === link);
-    if (link.pool.config.session?.onBackendLoss !== 'close') this.#handoffs.add(link, sessions);
+    if (link.pool.config.session?.onBackendLoss !== 'close') this.#handoffs.add(link, sessions, withinMs);
     else for (const session of sessions) this.#close(session);
   }
 
@@ -97,6 +98,10 @@ export class Rehoming {
     this.#letGo(session);
     if (session.link !== undefined) this.#returning.get(session.link)?.delete(session);
     this.#waiting.get(session.pool)?.delete(session);
+  }
+
+  close(): void {
+    this.#handoffs.close();
   }
 
   /** Called by the wheel: nobody waits for ever. */

@@ -256,6 +256,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#rehoming.close();
     this.#standing.close();
     this.topics.close();
     this.trunks.close();
@@ -346,8 +347,8 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     this.#rehoming.onGone(link);
   }
 
-  onDrain(link: Link): void {
-    this.#rehoming.onDrain(link);
+  onDrain(link: Link, withinMs?: number): void {
+    this.#rehoming.onDrain(link, withinMs);
   }
 
   onRequest(link: Link, trunk: Trunk, request: TrunkRequest): void {
