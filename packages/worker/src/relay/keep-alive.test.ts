@@ -8,6 +8,7 @@ it.each([
   ['silent for half the limit', 6000, 1000, 0, 'ping'],
   ['asked already', 7000, 1000, 6000, 'fine'],
   ['answered, and silent again', 13_000, 7500, 6000, 'ping'],
+  ['answered within the same tick, and silent again', 11_000, 6000, 6000, 'ping'],
   ['silent for the limit', 11_000, 1000, 6000, 'stale'],
 ] as const)('judges a peer %s', (_name, now, heardAt, pingedAt, silence) => {
   expect(judgeSilence(now, heardAt, pingedAt, 10_000)).toBe(silence);

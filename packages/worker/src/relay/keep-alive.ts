@@ -47,9 +47,10 @@ export type Silence = 'fine' | 'ping' | 'stale';
 
 /**
  * A peer that was heard within half the limit is fine; then it is asked once; silent for the whole limit, it is gone.
+ * Most answer within the tick that they were asked in, so that both moments are one by the coarse clock.
  */
 export function judgeSilence(nowMs: number, heardAt: number, pingedAt: number, limitMs: number): Silence {
   const silentMs = nowMs - heardAt;
   if (silentMs >= limitMs) return 'stale';
-  return silentMs >= limitMs / 2 && pingedAt < heardAt ? 'ping' : 'fine';
+  return silentMs >= limitMs / 2 && pingedAt <= heardAt ? 'ping' : 'fine';
 }
