@@ -37,6 +37,11 @@ function backendScript(head: string, socket: Socket): string | Buffer | void {
       return void socket.write(Buffer.concat([Buffer.from(accept), encodeClose(1000, '', false)]), () =>
         socket.resetAndDestroy(),
       );
+    case 'after-refusal':
+      return void socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno', () => {
+        // A moment later: with the answer still unread, the reset would be all that arrives.
+        setTimeout(() => socket.resetAndDestroy(), 2);
+      });
     case 'mid-body':
       return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () => socket.resetAndDestroy());
     case 'silent':
@@ -92,6 +97,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
   },
   'backend, instead of an answer': (client) => ended(client, handshake({ path: '/before-answer' })),
   'backend, in the middle of its answer': (client) => ended(client, handshake({ path: '/mid-answer' })),
+  'backend, after a refusal': (client) => ended(client, handshake({ path: '/after-refusal' })),
   'backend, after 101': (client) => ended(client, handshake({ path: '/after-101' })),
   'backend, in the middle of a message': (client) => ended(client, handshake({ path: '/mid-message' })),
   'backend, while closing': (client) => ended(client, handshake({ path: '/while-closing' })),

@@ -207,6 +207,7 @@ class Dial {
   }
 
   #onRefused(request: ClientRequest, response: IncomingMessage): void {
+    const { socket } = response;
     const chunks: Buffer[] = [];
     let bytes = 0;
     const finish = (): void => {
@@ -217,6 +218,8 @@ class Dial {
         body: Buffer.concat(chunks),
       });
       request.destroy();
+      // By itself, too: after a whole answer node:http has let go of it, to be kept alive, and nobody would hear its errors.
+      socket.destroy();
     };
     response.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
