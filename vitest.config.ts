@@ -21,7 +21,7 @@ export default defineConfig({
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Each file runs real processes; two noisy cores serve two files at a time.
+          // Each file runs real processes; two noisy cores serve two files at a time. Three took as long and disturbed each other.
           maxWorkers: 2,
           // After the units: those are quick to say what is wrong, and want the cores for themselves.
           sequence: { groupOrder: 1 },

@@ -19,53 +19,57 @@ interface FleetRow {
   readonly connections: number;
 }
 
-it('shows every balancer, one whose machine hangs as lost, and one that left in order not at all', async () => {
-  await using cleanup = new Cleanup();
-  const echo = cleanup.use(await startEcho());
-  const redis = cleanup.use(await startRedis());
-  const config = relayTo([{ id: 'b1', url: echo.url }], { state: redis.url });
-  const here = cleanup.use(await startHoldfast({ ...config, workers: 2 }));
-  const [hung, leaving] = await Promise.all([startHoldfast(config), startHoldfast(config)]);
-  cleanup.use(hung);
-  cleanup.use(leaving);
-  cleanup.use(await openMany(3, () => openSocket(hung.wsUrl())));
-  await eventually(async () => {
-    const fleet = await fleetOf(here);
-    expect(fleet).toHaveLength(3);
-    expect(rowOf(fleet, here)).toMatchObject({ status: 'ready', isSelf: true, workers: 2 });
-    expect(rowOf(fleet, hung)).toMatchObject({ status: 'ready', isSelf: false, workers: 1, connections: 3 });
-  }, PATIENCE);
-
-  const table = await statusText(here);
-  expect(table).toMatch(/^BALANCER +STATUS +VERSION +WORKERS +SESSIONS +CONNECTIONS +LEASE$/m);
-  expect(table).toMatch(new RegExp(`^\\S+:${here.pid} \\* +ready +\\S+ +2 +0 +0 +held$`, 'm'));
-  expect(table).toMatch(new RegExp(`^\\S+:${hung.pid} +ready +\\S+ +1 +0 +3 +held$`, 'm'));
-
-  // A machine that hangs: nobody of it says anything, and nobody closes its connections.
-  const stopped = [hung.pid, ...hung.workerPids()];
-  for (const pid of stopped) process.kill(pid, 'SIGSTOP');
-  try {
-    await leaving.terminate();
+// At once: most of their time is leases that have to run out.
+it.concurrent(
+  'shows every balancer, one whose machine hangs as lost, and one that left in order not at all',
+  async () => {
+    await using cleanup = new Cleanup();
+    const echo = cleanup.use(await startEcho());
+    const redis = cleanup.use(await startRedis());
+    const config = relayTo([{ id: 'b1', url: echo.url }], { state: redis.url });
+    const starting = [{ ...config, workers: 2 }, config, config].map(async (it) =>
+      cleanup.use(await startHoldfast(it)),
+    );
+    const [here, hung, leaving] = (await Promise.all(starting)) as [Holdfast, Holdfast, Holdfast];
+    cleanup.use(await openMany(3, () => openSocket(hung.wsUrl())));
     await eventually(async () => {
       const fleet = await fleetOf(here);
-      expect(fleet).toHaveLength(2);
-      expect(rowOf(fleet, hung)).toMatchObject({ status: 'lost' });
+      expect(fleet).toHaveLength(3);
+      expect(rowOf(fleet, here)).toMatchObject({ status: 'ready', isSelf: true, workers: 2 });
+      expect(rowOf(fleet, hung)).toMatchObject({ status: 'ready', isSelf: false, workers: 1, connections: 3 });
     }, PATIENCE);
-    expect(await statusText(here)).toMatch(new RegExp(`^\\S+:${hung.pid} +lost .* lost, seen \\d+s ago$`, 'm'));
-  } finally {
-    for (const pid of stopped) process.kill(pid, 'SIGCONT');
-  }
-  await eventually(async () => expect(rowOf(await fleetOf(here), hung)).toMatchObject({ status: 'ready' }), PATIENCE);
 
-  redis.pause();
-  try {
-    await eventually(async () => expect(await statusText(here)).toMatch(/^the fleet as of \d+s ago/m), PATIENCE);
-  } finally {
-    redis.resume();
-  }
-});
+    const table = await statusText(here);
+    expect(table).toMatch(/^BALANCER +STATUS +VERSION +WORKERS +SESSIONS +CONNECTIONS +LEASE$/m);
+    expect(table).toMatch(new RegExp(`^\\S+:${here.pid} \\* +ready +\\S+ +2 +0 +0 +held$`, 'm'));
+    expect(table).toMatch(new RegExp(`^\\S+:${hung.pid} +ready +\\S+ +1 +0 +3 +held$`, 'm'));
 
-it('keeps what an operator said of a backend over a reload, and until a restart', async () => {
+    // A machine that hangs: nobody of it says anything, and nobody closes its connections.
+    const stopped = [hung.pid, ...hung.workerPids()];
+    for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+    try {
+      await leaving.terminate();
+      await eventually(async () => {
+        const fleet = await fleetOf(here);
+        expect(fleet).toHaveLength(2);
+        expect(rowOf(fleet, hung)).toMatchObject({ status: 'lost' });
+      }, PATIENCE);
+      expect(await statusText(here)).toMatch(new RegExp(`^\\S+:${hung.pid} +lost .* lost, seen \\d+s ago$`, 'm'));
+    } finally {
+      for (const pid of stopped) process.kill(pid, 'SIGCONT');
+    }
+    await eventually(async () => expect(rowOf(await fleetOf(here), hung)).toMatchObject({ status: 'ready' }), PATIENCE);
+
+    redis.pause();
+    try {
+      await eventually(async () => expect(await statusText(here)).toMatch(/^the fleet as of \d+s ago/m), PATIENCE);
+    } finally {
+      redis.resume();
+    }
+  },
+);
+
+it.concurrent('keeps what an operator said of a backend over a reload, and until a restart', async () => {
   await using cleanup = new Cleanup();
   const echo = cleanup.use(await startEcho());
   const config = relayTo([{ id: 'b1', url: echo.url, weight: 2 }]);
@@ -88,7 +92,7 @@ it('keeps what an operator said of a backend over a reload, and until a restart'
   expect(await backend(again)).toMatchObject({ weight: 2, state: 'ready' });
 });
 
-it('shows the configuration in force without any secret of it', async () => {
+it.concurrent('shows the configuration in force without any secret of it', async () => {
   await using cleanup = new Cleanup();
   const echo = cleanup.use(await startEcho());
   const env = {

@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAll, readPage } from '../support/admin-lists.js';
+import { startPair } from '../support/balancer-pair.js';
 import { Cleanup } from '../support/cleanup.js';
 import { eventually } from '../support/eventually.js';
 import { type Holdfast, type HoldfastConfig, startHoldfast } from '../support/holdfast.js';
@@ -140,8 +141,7 @@ it('a session at another balancer is found there, and killed there alone', async
   const fleet = cleanup.use(await SessionFleet.start(1));
   const redis = cleanup.use(await startRedis());
   const config = chatOf(fleet, { state: redis.url });
-  const here = cleanup.use(await startHoldfast(config));
-  const there = cleanup.use(await startHoldfast(config));
+  const { one: here, two: there } = cleanup.use(await startPair(config));
   const session = cleanup.use(await RawSession.open(there.wsUrl('/chat')));
   const found = await eventually(async () => {
     const answer = await here.admin(`/v1/sessions/${idOf(session)}`);

@@ -3,13 +3,16 @@ import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGraphql } from '../support/backends/graphql-subscriptions.js';
-import { relayTo, startHoldfast } from '../support/holdfast.js';
+import { relayTo } from '../support/holdfast.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 import { openSocket } from '../support/websocket-client.js';
 
 describe('graphql-ws', () => {
+  const serve = shareHoldfast();
+
   it('answers a query and streams a subscription to its end', async () => {
     await using backend = await startGraphql();
-    await using holdfast = await startHoldfast(relayTo([backend.url], { workers: 2 }));
+    const holdfast = await serve(relayTo([backend.url], { workers: 2 }));
     const client = createClient({ url: holdfast.wsUrl('/graphql'), webSocketImpl: WebSocket, retryAttempts: 0 });
     const hello = [];
     for await (const { data } of client.iterate({ query: '{ hello }' })) hello.push(data?.['hello']);
@@ -24,7 +27,7 @@ describe('graphql-ws', () => {
   it('serves fifty clients at once', async () => {
     await using backend = await startGraphql();
     await using other = await startGraphql();
-    await using holdfast = await startHoldfast(relayTo([backend.url, other.url], { workers: 2 }));
+    const holdfast = await serve(relayTo([backend.url, other.url], { workers: 2 }));
     const run = async (): Promise<number> => {
       const client = createClient({ url: holdfast.wsUrl('/graphql'), webSocketImpl: WebSocket, retryAttempts: 0 });
       let received = 0;
@@ -38,7 +41,7 @@ describe('graphql-ws', () => {
 
   it("passes the server's own close codes", async () => {
     await using backend = await startGraphql();
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url], { workers: 2 }));
     await using socket = await openSocket(holdfast.wsUrl('/graphql'), { protocols: ['graphql-transport-ws'] });
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: '{ hello }' } }));
     expect(await socket.untilClosed()).toEqual({ code: 4401, reason: 'Unauthorized' });
@@ -46,7 +49,7 @@ describe('graphql-ws', () => {
 
   it('is refused by the server without its subprotocol, with the code that the server gives', async () => {
     await using backend = await startGraphql();
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url], { workers: 2 }));
     await using socket = await openSocket(holdfast.wsUrl('/graphql'));
     expect((await socket.untilClosed()).code).toBe(4406);
   });

@@ -11,6 +11,7 @@ import { answered, fetchFrom, openRequest, startRequest } from '../support/http-
 import { freePort } from '../support/ports.js';
 import { residentBytes } from '../support/process-facts.js';
 import { connectRaw, requestHead } from '../support/raw-client.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 
 const MIB = 1024 * 1024;
 
@@ -237,8 +238,10 @@ describe('a relayed request', () => {
 });
 
 describe('a backend that does not answer', () => {
+  const serve = shareHoldfast();
+
   it('is 503 with a request id when nobody listens', async () => {
-    await using holdfast = await startHoldfast(relayTo([`http://127.0.0.1:${await freePort()}`]));
+    const holdfast = await serve(relayTo([`http://127.0.0.1:${await freePort()}`]));
     const answer = await fetchFrom(holdfast.url());
     expect(answer.status).toBe(503);
     expect(answer.headers['x-request-id']).toBeTruthy();
@@ -247,7 +250,7 @@ describe('a backend that does not answer', () => {
   it('is passed over for one that listens, also with a body', async () => {
     await using app = await startHttpApp('alive');
     const dead = `http://127.0.0.1:${await freePort()}`;
-    await using holdfast = await startHoldfast(relayTo([dead, app.url], { pool: { balance: 'round-robin' } }));
+    const holdfast = await serve(relayTo([dead, app.url], { pool: { balance: 'round-robin' } }));
     for (let i = 0; i < 6; i += 1) {
       const answer = await fetchFrom(holdfast.url(), { method: 'POST', body: `body ${i}` });
       expect(JSON.parse(answer.body)).toMatchObject({ id: 'alive', body: `body ${i}` });
@@ -256,7 +259,7 @@ describe('a backend that does not answer', () => {
 
   it('is 504 after timeouts.response, and its request is given up', async () => {
     await using app = await startHttpApp();
-    await using holdfast = await startHoldfast(relayTo([app.url], { pool: { timeouts: { response: '300ms' } } }));
+    const holdfast = await serve(relayTo([app.url], { pool: { timeouts: { response: '300ms' } } }));
     const answer = await fetchFrom(holdfast.url('/hold/x'));
     expect(answer.status).toBe(504);
     expect(answer.headers['x-request-id']).toBeTruthy();
@@ -265,7 +268,7 @@ describe('a backend that does not answer', () => {
 
   it('is 502 when its answer is not HTTP', async () => {
     await using peer = await startScriptedPeer(() => 'hello, I am not HTTP\r\n\r\n');
-    await using holdfast = await startHoldfast(relayTo([peer.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([peer.url], { pool: { retries: 0 } }));
     expect((await fetchFrom(holdfast.url())).status).toBe(502);
   });
 });

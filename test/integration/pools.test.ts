@@ -4,12 +4,15 @@ import { type HttpApp, startHttpApp } from '../support/backends/http-app.js';
 import { startScriptedPeer } from '../support/backends/scripted-peer.js';
 import { type EchoBackend, refuseWith, startEcho } from '../support/backends/websocket-echo.js';
 import { eventually, never } from '../support/eventually.js';
-import { backendState } from '../support/gauges.js';
+import { backendsOf, backendState } from '../support/gauges.js';
 import { type Holdfast, relayTo, startHoldfast } from '../support/holdfast.js';
 import { fetchFrom } from '../support/http-client.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 import { openMany, openSocket } from '../support/websocket-client.js';
 
-const FAST = { interval: '100ms', timeout: '200ms', fall: 2, rise: 2 };
+const serve = shareHoldfast();
+/** None of these tests waits for the timeout: it is for backends that are well, on a machine that is busy. */
+const FAST = { interval: '100ms', timeout: '5s', fall: 2, rise: 2 };
 
 async function whoAnswers(holdfast: Holdfast, times = 20): Promise<ReadonlySet<string>> {
   const answers = await Promise.all(Array.from({ length: times }, () => fetchFrom(holdfast.url('/who'))));
@@ -20,7 +23,7 @@ describe('health checks', () => {
   it('of type tcp take a dead backend out and back in', async () => {
     await using a = await startHttpApp('a');
     await using b = await startHttpApp('b');
-    await using holdfast = await startHoldfast(twoOf(a, b, { health: { type: 'tcp', ...FAST }, retries: 0 }));
+    const holdfast = await serve(twoOf(a, b, { health: { type: 'tcp', ...FAST }, retries: 0 }));
     expect(await whoAnswers(holdfast)).toEqual(new Set(['a', 'b']));
     await a.die();
     await eventually(async () => expect(await backendState(holdfast, 'a')).toBe('down'));
@@ -33,9 +36,7 @@ describe('health checks', () => {
   it('of type http follow the status', async () => {
     await using a = await startHttpApp('a');
     await using b = await startHttpApp('b');
-    await using holdfast = await startHoldfast(
-      twoOf(a, b, { health: { type: 'http', path: '/health', expect: 200, ...FAST } }),
-    );
+    const holdfast = await serve(twoOf(a, b, { health: { type: 'http', path: '/health', expect: 200, ...FAST } }));
     a.health = 503;
     await eventually(async () => expect(await backendState(holdfast, 'a')).toBe('down'));
     expect(await whoAnswers(holdfast)).toEqual(new Set(['b']));
@@ -47,7 +48,7 @@ describe('health checks', () => {
     let isBroken = false;
     await using a = await startEcho({ id: 'a', refuse: (_, socket) => isBroken && refuseWith(socket, '500 Oops') });
     await using b = await startEcho({ id: 'b' });
-    await using holdfast = await startHoldfast(twoOf(a, b, { health: { type: 'websocket', path: '/check', ...FAST } }));
+    const holdfast = await serve(twoOf(a, b, { health: { type: 'websocket', path: '/check', ...FAST } }));
     await eventually(() => expect(a.handshakes.some(({ url }) => url === '/check')).toBe(true));
     await eventually(() => expect(a.pings.length).toBeGreaterThan(0));
     isBroken = true;
@@ -60,7 +61,7 @@ describe('health checks', () => {
 
   it('run once per machine, not once per worker', async () => {
     await using a = await startHttpApp('a');
-    const health = { type: 'http', path: '/health', interval: '200ms', timeout: '100ms' };
+    const health = { type: 'http', path: '/health', interval: '200ms', timeout: '5s' };
     await using holdfast = await startHoldfast(relayTo([a.url], { workers: 4, pool: { health } }));
     const count = (): number => a.requests.filter(({ url }) => url === '/health').length;
     await eventually(() => expect(count()).toBeGreaterThan(0));
@@ -75,7 +76,7 @@ describe('health checks', () => {
     await using a = await startHttpApp('a');
     await using b = await startEcho({ id: 'b', status: () => status });
     let status = 200;
-    await using holdfast = await startHoldfast(twoOf(a, b, { health: { type: 'http', path: '/health', ...FAST } }));
+    const holdfast = await serve(twoOf(a, b, { health: { type: 'http', path: '/health', ...FAST } }));
     await using socket = await eventually(async () => openSocket(holdfast.wsUrl()));
     status = 500;
     await eventually(async () => expect(await backendState(holdfast, 'b')).toBe('down'));
@@ -86,7 +87,7 @@ describe('health checks', () => {
     await using a = await startHttpApp('a');
     await using b = await startHttpApp('b');
     [a.health, b.health] = [500, 500];
-    await using holdfast = await startHoldfast(twoOf(a, b, { health: { type: 'http', path: '/health', ...FAST } }));
+    const holdfast = await serve(twoOf(a, b, { health: { type: 'http', path: '/health', ...FAST } }));
     for (const id of ['a', 'b']) await eventually(async () => expect(await backendState(holdfast, id)).toBe('down'));
     expect(await whoAnswers(holdfast)).toEqual(new Set(['a', 'b']));
   });
@@ -95,7 +96,7 @@ describe('health checks', () => {
     await using a = await startHttpApp('a');
     a.health = 500;
     const health = { type: 'http', path: '/health', ...FAST };
-    await using holdfast = await startHoldfast(relayTo([a.url], { pool: { health, panicThreshold: 0 } }));
+    const holdfast = await serve(relayTo([a.url], { pool: { health, panicThreshold: 0 } }));
     await eventually(async () => expect((await fetchFrom(holdfast.url('/who'))).status).toBe(503));
   });
 });
@@ -104,7 +105,7 @@ describe('an operator', () => {
   it('drains a backend: new connections go elsewhere, open ones stay', async () => {
     await using a = await startEcho({ id: 'a' });
     await using b = await startEcho({ id: 'b' });
-    await using holdfast = await startHoldfast(twoOf(a, b, { balance: 'round-robin' }));
+    const holdfast = await serve(twoOf(a, b, { balance: 'round-robin' }));
     await using group = await openMany(20, () => openSocket(holdfast.wsUrl()));
     for (const state of ['draining', 'maintenance']) {
       expect((await put(holdfast, 'a', { state })).status).toBe(200);
@@ -118,7 +119,7 @@ describe('an operator', () => {
   it('changes a weight', async () => {
     await using a = await startHttpApp('a');
     await using b = await startHttpApp('b');
-    await using holdfast = await startHoldfast(twoOf(a, b, { balance: 'round-robin' }));
+    const holdfast = await serve(twoOf(a, b, { balance: 'round-robin' }));
     expect((await put(holdfast, 'a', { weight: 0 })).status).toBe(200);
     await eventually(async () => expect(await whoAnswers(holdfast)).toEqual(new Set(['b'])));
   });
@@ -151,7 +152,7 @@ describe('traffic', () => {
       ],
       { pool: { balance: 'round-robin', outlier, retries: 0, panicThreshold: 0 } },
     );
-    await using holdfast = await startHoldfast(config);
+    const holdfast = await serve(config);
     await eventually(async () => {
       await fetchFrom(holdfast.url('/who'));
       expect(await backendState(holdfast, 'bad')).toBe('down');
@@ -165,10 +166,12 @@ describe('traffic', () => {
 });
 
 describe('balancing', () => {
+  const serve = shareHoldfast();
+
   it('by least connections is even over the whole machine, whatever worker the kernel chooses', async () => {
     await using a = await startEcho({ id: 'a' });
     await using b = await startEcho({ id: 'b' });
-    await using holdfast = await startHoldfast({ ...twoOf(a, b, { balance: 'least-connections' }), workers: 2 });
+    const holdfast = await serve({ ...twoOf(a, b, { balance: 'least-connections' }), workers: 2 });
     const sockets = [];
     try {
       for (let i = 0; i < 100; i += 1) {
@@ -178,7 +181,8 @@ describe('balancing', () => {
       }
       await countsAgree(holdfast, 100);
       expect(a.open.size + b.open.size).toBe(100);
-      expect(Math.abs(a.open.size - b.open.size)).toBeLessThanOrEqual(2);
+      // Each of the two workers may be one exchange behind.
+      expect(Math.abs(a.open.size - b.open.size)).toBeLessThanOrEqual(4);
     } finally {
       for (const socket of sockets) socket.ws.terminate();
     }
@@ -187,7 +191,7 @@ describe('balancing', () => {
   it.each(['round-robin', 'least-connections', 'two-choices'])('by %s spreads a burst', async (balance) => {
     await using a = await startEcho({ id: 'a' });
     await using b = await startEcho({ id: 'b' });
-    await using holdfast = await startHoldfast({ ...twoOf(a, b, { balance }), workers: 2 });
+    const holdfast = await serve({ ...twoOf(a, b, { balance }), workers: 2 });
     await using group = await openMany(100, () => openSocket(holdfast.wsUrl()));
     expect(group.sockets).toHaveLength(100);
     expect(Math.min(a.open.size, b.open.size)).toBeGreaterThanOrEqual(35);
@@ -210,7 +214,7 @@ describe('balancing', () => {
     async (balance) => {
       await using a = await startHttpApp('a');
       await using b = await startHttpApp('b');
-      await using holdfast = await startHoldfast({ ...twoOf(a, b, { balance }), workers: 2 });
+      const holdfast = await serve({ ...twoOf(a, b, { balance }), workers: 2 });
       const owners = new Set<string>();
       for (let host = 1; host <= 20; host += 1) {
         const ask = (): Promise<{ body: string }> =>
@@ -245,7 +249,10 @@ function put(holdfast: Holdfast, id: string, body: object): Promise<{ status: nu
   return holdfast.admin(`/v1/backends/${id}`, { method: 'PUT', headers, body: JSON.stringify(body) });
 }
 
-/** The sum over workers has reached this number, so every worker was told within the next report. */
+/** The supervisor has heard of all of them, so every worker is told with the next exchange. */
 async function countsAgree(holdfast: Holdfast, expected: number): Promise<void> {
-  await eventually(async () => expect((await holdfast.metrics()).sum('holdfast_connections_open')).toBe(expected));
+  await eventually(async () => {
+    const loads = (await backendsOf(holdfast)).map(({ load }) => load);
+    expect(loads.reduce((sum, load) => sum + load, 0)).toBe(expected);
+  });
 }

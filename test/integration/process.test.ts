@@ -6,6 +6,7 @@ import { eventually, never } from '../support/eventually.js';
 import { relayTo, startHoldfast } from '../support/holdfast.js';
 import { fetchFrom, openRequest } from '../support/http-client.js';
 import { isRunning } from '../support/process-facts.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 import { openMany, openSocket } from '../support/websocket-client.js';
 
 describe('a worker', () => {
@@ -124,6 +125,8 @@ describe('SIGTERM', () => {
 });
 
 describe('SIGHUP', () => {
+  const serve = shareHoldfast();
+
   it('changes routes while open connections stay, on changed and removed routes too', async () => {
     await using one = await startEcho({ id: 'one' });
     await using two = await startEcho({ id: 'two' });
@@ -164,7 +167,7 @@ describe('SIGHUP', () => {
     ['an empty file', ''],
   ])('with %s keeps the old config, and says so', async (_, text) => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using socket = await openSocket(holdfast.wsUrl());
     const from = holdfast.log.lines.length;
     holdfast.reload(text);

@@ -11,7 +11,11 @@ import { encodeFrame, Opcode } from '../support/frames.js';
 import { type Holdfast, relayTo, startHoldfast } from '../support/holdfast.js';
 import { fetchFrom } from '../support/http-client.js';
 import { connectRaw, handshake, parseHead, SAMPLE_KEY } from '../support/raw-client.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 
+const serve = shareHoldfast();
+/** A connection on which nothing came for so long waits for more; a request that got through has long been answered. */
+const QUIET_MS = 500;
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
 
 describe('a request that is not what it seems', () => {
@@ -36,7 +40,7 @@ describe('a request that is not what it seems', () => {
   const send = async (bytes: string): Promise<readonly number[]> => {
     await using client = await connectRaw(holdfast);
     client.write(Buffer.from(bytes, 'latin1'));
-    await eventually(() => expect(client.hasEnded).toBe(true), { withinMs: 1500 }).catch(() => undefined);
+    await eventually(() => expect(client.hasEnded).toBe(true), { withinMs: QUIET_MS }).catch(() => undefined);
     return [...client.received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
   };
 
@@ -132,7 +136,7 @@ describe('a handshake that is not one', () => {
     'with version "%s" is answered 426 without touching the backend',
     async (version) => {
       await using backend = await startScriptedPeer((head) => `HTTP/1.1 101 Switching Protocols\r\n\r\n${head}`);
-      await using holdfast = await startHoldfast(relayTo([backend.url]));
+      const holdfast = await serve(relayTo([backend.url]));
       await using client = await connectRaw(holdfast);
       client.write(handshake({ version }));
       const head = await client.head();
@@ -155,7 +159,7 @@ describe('a handshake that is not one', () => {
     await using backend = await startScriptedPeer(
       (head) => `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok${head.slice(0, 0)}`,
     );
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using client = await connectRaw(holdfast);
     client.write(bytes);
     const text = await eventually(() => {
@@ -169,7 +173,7 @@ describe('a handshake that is not one', () => {
 
   it('with frames or a request sent before the answer sends neither to the backend as a request', async () => {
     await using backend = await startScriptedPeer(() => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using client = await connectRaw(holdfast);
     client.write(handshake());
     client.write(SMUGGLED);
@@ -183,7 +187,7 @@ describe('a handshake that is not one', () => {
 describe("a backend's answer that is not 101", () => {
   it('is relayed with Connection: close, and nothing tunnels afterwards', async () => {
     await using backend = await startScriptedPeer(() => 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody');
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using client = await connectRaw(holdfast);
     client.write(handshake());
     const head = await client.head();
@@ -202,7 +206,7 @@ describe("a backend's answer that is not 101", () => {
     await using backend = await startScriptedPeer(
       (head) => `HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n${keyOf(head)}`,
     );
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0 } }));
     expect((await fetchFrom(holdfast.url())).status).toBe(502);
   });
 
@@ -217,7 +221,7 @@ describe("a backend's answer that is not 101", () => {
     const script = (head: string): string =>
       head.includes('/bad') ? answer : 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood';
     await using backend = await startScriptedPeer(script, { isPersistent: true });
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0 } }));
     for (let i = 0; i < 5; i += 1) {
       const bad = await fetchFrom(holdfast.url('/bad')).catch(() => ({ body: '' }));
       expect(bad.body).not.toContain('wrong');

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { type SocketIoBackend, startSocketIo } from '../support/backends/socketio-chat.js';
+import { startPair } from '../support/balancer-pair.js';
 import { type HoldfastConfig, relayTo, startHoldfast } from '../support/holdfast.js';
 import { fetchFrom } from '../support/http-client.js';
 import { seededRandom } from '../support/random.js';
@@ -35,8 +36,8 @@ describe('200 Socket.IO clients with default options', () => {
     await using b = await startSocketIo('b');
     await using redis = await startRedis();
     const config = { ...chat(a, b), state: redis.url };
-    await using one = await startHoldfast(config);
-    await using two = await startHoldfast(config);
+    await using pair = await startPair(config);
+    const { one, two } = pair;
     const random = seededRandom('socket.io over two balancers');
     await using spray = await startSpray(() => random.pick([one.port, two.port]));
     await using crowd = new Crowd(spray.url, CLIENTS);

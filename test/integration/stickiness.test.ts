@@ -1,13 +1,16 @@
 /** What binds a client to a backend, over all workers of a machine and over two balancers that share a Redis. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpApp, startHttpApp } from '../support/backends/http-app.js';
+import { type BalancerPair, startPair } from '../support/balancer-pair.js';
 import { eventually } from '../support/eventually.js';
-import { type Holdfast, relayTo, startHoldfast } from '../support/holdfast.js';
+import { type Holdfast, relayTo } from '../support/holdfast.js';
 import { fetchFrom, type RequestShape } from '../support/http-client.js';
 import { startEcho } from '../support/backends/websocket-echo.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 import { openSocket } from '../support/websocket-client.js';
 
+const serve = shareHoldfast();
 const KEYS = Array.from({ length: 30 }, (_, i) => `client-${i}`);
 
 interface Way {
@@ -37,7 +40,7 @@ describe('stickiness on one machine', () => {
   it.each(Object.entries(WAYS))(
     'by %s keeps each client on one backend over two workers, and uses all',
     async (_, way) => {
-      await using holdfast = await startHoldfast(stuckTo(apps, way.sticky));
+      const holdfast = await serve(stuckTo(apps, way.sticky));
       const [first, ...later] = await turnsOf([holdfast], way);
       expect(new Set(first?.values())).toEqual(new Set(['a', 'b', 'c']));
       for (const turn of later) expect(turn).toEqual(first);
@@ -45,7 +48,7 @@ describe('stickiness on one machine', () => {
   );
 
   it('by query binds nobody who has no key', async () => {
-    await using holdfast = await startHoldfast(stuckTo(apps, { query: 'room' }));
+    const holdfast = await serve(stuckTo(apps, { query: 'room' }));
     const bodies = await Promise.all(Array.from({ length: 60 }, () => fetchFrom(holdfast.url('/who'))));
     expect(new Set(bodies.map(({ body }) => body)).size).toBe(3);
   });
@@ -53,9 +56,10 @@ describe('stickiness on one machine', () => {
   it('binds anew, for all workers alike, when the backend is gone', async () => {
     await using mortal = await startHttpApp('mortal');
     const backends = [...apps.slice(0, 2), mortal];
-    const health = { type: 'tcp', interval: '100ms', timeout: '100ms', fall: 1, rise: 1 };
+    // A dead port refuses at once: the timeout is for the living, on a machine that is busy.
+    const health = { type: 'tcp', interval: '100ms', timeout: '5s', fall: 1, rise: 1 };
     const { pools, ...config } = stuckTo(backends, { query: 'room' });
-    await using holdfast = await startHoldfast({ ...config, pools: { app: { ...pools['app'], health } } });
+    const holdfast = await serve({ ...config, pools: { app: { ...pools['app'], health } } });
     const owners = await ownersOf([holdfast], WAYS['query']!);
     expect([...owners.values()]).toContain('mortal');
     await mortal.die();
@@ -69,7 +73,7 @@ describe('stickiness on one machine', () => {
   });
 
   it('keeps what is bound to a draining backend there', async () => {
-    await using holdfast = await startHoldfast(stuckTo(apps, { query: 'room' }));
+    const holdfast = await serve(stuckTo(apps, { query: 'room' }));
     const owners = await ownersOf([holdfast], WAYS['query']!);
     const body = JSON.stringify({ state: 'draining' });
     await holdfast.admin('/v1/backends/a', { method: 'PUT', headers: { 'content-type': 'application/json' }, body });
@@ -81,7 +85,7 @@ describe('the sticky cookie', () => {
   it('is issued once, keeps its client, and is not to be forged', async () => {
     await using a = await startHttpApp('a');
     await using b = await startHttpApp('b');
-    await using holdfast = await startHoldfast(stuckTo([a, b], { cookie: 'lb' }));
+    const holdfast = await serve(stuckTo([a, b], { cookie: 'lb' }));
     const cookies = new Map<string, string>();
     await eventually(async () => {
       const answer = await fetchFrom(holdfast.url('/who'));
@@ -115,7 +119,7 @@ describe('the sticky cookie', () => {
   it('comes with the 101 of a WebSocket too, beside the cookies of the backend', async () => {
     await using a = await startEcho({ id: 'a', headers: ['Set-Cookie: own=1'] });
     await using b = await startEcho({ id: 'b', headers: ['Set-Cookie: own=1'] });
-    await using holdfast = await startHoldfast(stuckTo([a, b], { cookie: 'lb' }));
+    const holdfast = await serve(stuckTo([a, b], { cookie: 'lb' }));
     await using first = await openSocket(holdfast.wsUrl());
     const owner = await first.ask('!who');
     expect(first.response.headers['set-cookie']).toContain('own=1');
@@ -128,7 +132,7 @@ describe('the sticky cookie', () => {
 
   it('hides which backend it means and is HttpOnly', async () => {
     await using a = await startHttpApp('a');
-    await using holdfast = await startHoldfast(stuckTo([{ id: 'secret-name', url: a.url }], { cookie: 'lb' }));
+    const holdfast = await serve(stuckTo([{ id: 'secret-name', url: a.url }], { cookie: 'lb' }));
     const [header = ''] = (await fetchFrom(holdfast.url('/who'))).headers['set-cookie'] ?? [];
     expect(header).toMatch(/; *HttpOnly/i);
     expect(header).toMatch(/; *Path=\//i);
@@ -139,17 +143,19 @@ describe('the sticky cookie', () => {
 describe('stickiness over two balancers that share a Redis', () => {
   let apps: readonly HttpApp[];
   let redis: RedisServer;
+  let pair: BalancerPair;
   let balancers: readonly Holdfast[];
 
   beforeAll(async () => {
     apps = [await startHttpApp('a'), await startHttpApp('b'), await startHttpApp('c')];
     redis = await startRedis();
     const config = { ...stuckTo(apps, { query: 'room' }), state: redis.url };
-    balancers = await Promise.all([startHoldfast(config), startHoldfast(config)]);
+    pair = await startPair(config);
+    balancers = [pair.one, pair.two];
   });
 
   afterAll(async () => {
-    for (const holdfast of balancers ?? []) await holdfast[Symbol.asyncDispose]();
+    await pair?.[Symbol.asyncDispose]();
     await redis?.[Symbol.asyncDispose]();
     for (const app of apps ?? []) await app[Symbol.asyncDispose]();
   });
@@ -169,8 +175,8 @@ describe('stickiness over two balancers that share a Redis', () => {
 
   it('accepts the cookie that the other balancer issued', async () => {
     const config = stuckTo(apps, { cookie: 'lb' });
-    await using one = await startHoldfast(config);
-    await using two = await startHoldfast(config);
+    await using pair = await startPair(config);
+    const { one, two } = pair;
     const issued = await fetchFrom(one.url('/who'));
     const cookie = cookieOf(issued.headers['set-cookie'], 'lb');
     for (let i = 0; i < 9; i += 1) {

@@ -7,16 +7,19 @@ import { keyOf, startScriptedPeer } from '../support/backends/scripted-peer.js';
 import { refuseWith, startEcho } from '../support/backends/websocket-echo.js';
 import { eventually, never } from '../support/eventually.js';
 import { encodeFrame, Opcode } from '../support/frames.js';
-import { relayTo, startHoldfast } from '../support/holdfast.js';
+import { relayTo } from '../support/holdfast.js';
 import { freePort } from '../support/ports.js';
 import { connectRaw, handshake } from '../support/raw-client.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 import { switchingProtocols } from '../support/websocket-accept.js';
 import { openRefused, openSocket } from '../support/websocket-client.js';
+
+const serve = shareHoldfast();
 
 describe("the backend's 101", () => {
   it('brings its subprotocol to the client', async () => {
     await using backend = await startEcho({ protocol: (offered) => (offered.has('v2') ? 'v2' : false) });
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using socket = await openSocket(holdfast.wsUrl(), { protocols: ['v1', 'v2'] });
     expect(socket.ws.protocol).toBe('v2');
     expect(backend.handshakes[0]?.headers['sec-websocket-protocol']?.replaceAll(' ', '')).toBe('v1,v2');
@@ -24,7 +27,7 @@ describe("the backend's 101", () => {
 
   it('may choose none', async () => {
     await using backend = await startScriptedPeer((head) => switchingProtocols(keyOf(head)));
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using client = await connectRaw(holdfast);
     client.write(handshake({ headers: ['Sec-WebSocket-Protocol: v1, v2'] }));
     const head = await client.head();
@@ -34,7 +37,7 @@ describe("the backend's 101", () => {
 
   it('brings its cookies and further headers to the client', async () => {
     await using backend = await startEcho({ headers: ['Set-Cookie: a=1', 'Set-Cookie: b=2', 'X-Served-By: me'] });
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using socket = await openSocket(holdfast.wsUrl());
     expect(socket.response.headers['set-cookie']).toEqual(['a=1', 'b=2']);
     expect(socket.response.headers['x-served-by']).toBe('me');
@@ -42,7 +45,7 @@ describe("the backend's 101", () => {
 
   it("is asked with the client's cookies, origin and own headers", async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     const headers = { cookie: 'sid=1; theme=dark', 'x-own': 'yes', authorization: 'Bearer t' };
     await using socket = await openSocket(holdfast.wsUrl('/path?q=%20'), { headers, origin: 'https://page.test' });
     expect(await socket.ask('hi')).toBe('hi');
@@ -73,7 +76,7 @@ describe("the backend's 101", () => {
     ['bytes that are not HTTP', (): string => 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
   ])('is refused with 502 when it has %s', async (_, answer) => {
     await using backend = await startScriptedPeer((head) => answer(head));
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0 } }));
     const refusal = await openRefused(holdfast.wsUrl(), { protocols: ['mine'] });
     expect(refusal.status).toBe(502);
     expect(refusal.headers['x-request-id']).toBeTruthy();
@@ -86,14 +89,14 @@ describe("the backend's 101", () => {
     await using backend = await startScriptedPeer((head) =>
       Buffer.concat([Buffer.from(switchingProtocols(keyOf(head))), ...greeting]),
     );
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using socket = await openSocket(holdfast.wsUrl());
     expect([await socket.text(), await socket.text(), await socket.text()]).toEqual(['one', 'two', 'three']);
   });
 
   it('is followed by what the client sends at once, in order', async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     for (let round = 0; round < 20; round += 1) {
       await using client = await connectRaw(holdfast);
       client.write(handshake());
@@ -115,7 +118,7 @@ describe("the backend's refusal", () => {
     ['200 OK', { headers: ['Content-Type: text/html'], body: '<p>not a socket</p>' }],
   ])('%s reaches the client with headers and body', async (status, { headers, body }) => {
     await using backend = await startEcho({ refuse: (_, socket) => refuseWith(socket, status, { headers, body }) });
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     const refusal = await openRefused(holdfast.wsUrl());
     expect(refusal).toMatchObject({ status: Number(status.split(' ')[0]), body });
     for (const header of headers) {
@@ -126,11 +129,22 @@ describe("the backend's refusal", () => {
   });
 });
 
+describe('a connection on which a backend refused', () => {
+  // Left open it would be nobody's: a descriptor for each refusal, and a worker that dies of the reset of any of them.
+  it('is ended, though the backend would keep it alive', async () => {
+    await using backend = await startScriptedPeer(() => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+    const holdfast = await serve(relayTo([backend.url]));
+    const refusal = await openRefused(holdfast.wsUrl());
+    expect(refusal).toMatchObject({ status: 403, body: 'no' });
+    await eventually(() => expect(backend.sockets.size).toBe(0));
+  });
+});
+
 describe('a backend that is not there', () => {
   it('costs a retry on another one', async () => {
     await using backend = await startEcho({ id: 'alive' });
     const dead = `http://127.0.0.1:${await freePort()}`;
-    await using holdfast = await startHoldfast(relayTo([dead, backend.url], { pool: { balance: 'round-robin' } }));
+    const holdfast = await serve(relayTo([dead, backend.url], { pool: { balance: 'round-robin' } }));
     for (let i = 0; i < 10; i += 1) {
       await using socket = await openSocket(holdfast.wsUrl());
       expect(await socket.ask('!who')).toBe('alive');
@@ -139,7 +153,7 @@ describe('a backend that is not there', () => {
 
   it('is 503 when there is no other', async () => {
     const dead = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
-    await using holdfast = await startHoldfast(relayTo(dead));
+    const holdfast = await serve(relayTo(dead));
     const refusal = await openRefused(holdfast.wsUrl());
     expect(refusal.status).toBe(503);
     expect(refusal.headers['x-request-id']).toBeTruthy();
@@ -147,9 +161,7 @@ describe('a backend that is not there', () => {
 
   it('is 504 when it accepts and says nothing', async () => {
     await using backend = await startScriptedPeer(() => undefined);
-    await using holdfast = await startHoldfast(
-      relayTo([backend.url], { pool: { retries: 0, timeouts: { handshake: '300ms' } } }),
-    );
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0, timeouts: { handshake: '300ms' } } }));
     const refusal = await openRefused(holdfast.wsUrl());
     expect(refusal.status).toBe(504);
     await eventually(() => expect(backend.sockets.size).toBe(0));
@@ -157,7 +169,7 @@ describe('a backend that is not there', () => {
 
   it('is 502 when it hangs up during the handshake', async () => {
     await using backend = await startScriptedPeer((_, socket) => void socket.resetAndDestroy());
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0 } }));
     expect((await openRefused(holdfast.wsUrl())).status).toBe(502);
   });
 });
@@ -167,7 +179,7 @@ describe('a refusal that breaks off', () => {
     await using backend = await startScriptedPeer((_head, socket) => {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nhalf');
     });
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0 } }));
     expect((await openRefused(holdfast.wsUrl())).status).toBe(502);
   });
 
@@ -175,7 +187,7 @@ describe('a refusal that breaks off', () => {
     await using backend = await startScriptedPeer(() =>
       Buffer.from('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nX-Name: \u00fc\r\n\r\n', 'utf8'),
     );
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { retries: 0 } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { retries: 0 } }));
     await using client = await connectRaw(holdfast);
     client.write(handshake());
     const name = (await client.head()).headers['x-name'] ?? '';
@@ -186,7 +198,7 @@ describe('a refusal that breaks off', () => {
 describe('a backend that dies', () => {
   it.each(['reset', 'end'] as const)('closes its clients with 1011 or 1012 and a close frame (%s)', async (how) => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using socket = await openSocket(holdfast.wsUrl());
     await socket.ask('hi');
     for (const each of backend.sockets) void (how === 'reset' ? each.resetAndDestroy() : each.destroy());
@@ -200,7 +212,7 @@ describe('a client that does not wait for its 101', () => {
     await using backend = await startScriptedPeer((head, socket) => {
       answer = () => socket.write(switchingProtocols(keyOf(head)));
     });
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using client = await connectRaw(holdfast);
     client.write(handshake());
     await eventually(() => expect(backend.heads).toHaveLength(1));
@@ -217,7 +229,7 @@ describe('a client that leaves during the handshake', () => {
   // Reading is paused meanwhile, and with it the notice of a reset: the handshake's own deadline is what ends it.
   it('gives its backend up by the deadline of the handshake', async () => {
     await using backend = await startScriptedPeer(() => undefined);
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { timeouts: { handshake: '1s' } } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { timeouts: { handshake: '1s' } } }));
     await using client = await connectRaw(holdfast);
     client.write(handshake());
     await eventually(() => expect(backend.heads).toHaveLength(1));

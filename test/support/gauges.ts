@@ -17,6 +17,8 @@ export interface BackendView {
   readonly id: string;
   readonly url: string;
   readonly state: string;
+  /** Connections and requests in flight, as the workers have told. */
+  readonly load: number;
 }
 
 /** `GET /v1/backends`, the list in it. */

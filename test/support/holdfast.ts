@@ -37,7 +37,8 @@ export interface HoldfastOptions {
   readonly openFiles?: number;
 }
 
-const START_TIMEOUT_MS = 20_000;
+/** Two are started at once, each with several processes, where other tests run too. */
+const START_TIMEOUT_MS = 40_000;
 const EXIT_TIMEOUT_MS = 15_000;
 /** Every balancer of a test signs with the same one unless the test says otherwise. */
 export const SECRET = 'a secret that only tests use';

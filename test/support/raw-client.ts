@@ -16,7 +16,7 @@ export interface RawHead {
   readonly text: string;
 }
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 20_000;
 /** The sample nonce of RFC 6455. */
 export const SAMPLE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 

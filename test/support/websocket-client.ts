@@ -28,7 +28,7 @@ export interface OpenOptions extends ClientOptions {
   readonly servername?: string;
 }
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 20_000;
 
 export class TestSocket implements AsyncDisposable {
   readonly ws: WebSocket;

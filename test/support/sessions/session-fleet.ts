@@ -91,11 +91,16 @@ export class SessionFleet implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-sessions-'));
     const backends: SessionBackend[] = [];
     for (let i = 1; i <= count; i += 1) {
-      const backend = new SessionBackend(`b${i}`, await freePort(), directory, options);
-      await backend.start();
-      backends.push(backend);
+      backends.push(new SessionBackend(`b${i}`, await freePort(), directory, options));
     }
-    return new SessionFleet(backends, directory);
+    const fleet = new SessionFleet(backends, directory);
+    try {
+      await Promise.all(backends.map((backend) => backend.start()));
+      return fleet;
+    } catch (error) {
+      await fleet[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get urls(): readonly string[] {

@@ -2,6 +2,7 @@
  * What tests on topics stand on: an application, and one balancer with two workers (embedded) or two with two each (Redis).
  * Which worker a connection gets is the kernel's choice; `spread` opens clients until every worker has one.
  */
+import { startPair } from '../balancer-pair.js';
 import { Cleanup } from '../cleanup.js';
 import { type Holdfast, type HoldfastConfig, startHoldfast } from '../holdfast.js';
 import { type RedisServer, startRedis } from '../redis.js';
@@ -61,8 +62,7 @@ async function build(options: StageOptions, cleanup: Cleanup): Promise<TopicStag
   const app = cleanup.use(await startTopicApp());
   const redis = engine === 'redis' && stateUrl === undefined ? cleanup.use(await startRedis()) : undefined;
   const config = topicConfig([app.url], { ...options, state: stateUrl ?? redis?.url ?? 'embedded' });
-  const balancers: Holdfast[] = [];
-  for (let i = 0; i < (engine === 'redis' ? 2 : 1); i += 1) balancers.push(cleanup.use(await startHoldfast(config)));
+  const balancers = await startBalancers(config, engine, cleanup);
   const url = (i = 0): string => balancers[i % balancers.length]!.wsUrl();
   const open = async ({ at = 0, ...hello }: TopicHello & { at?: number } = {}): Promise<RawTopicClient> =>
     cleanup.use(await RawTopicClient.open(url(at), hello));
@@ -75,6 +75,12 @@ async function build(options: StageOptions, cleanup: Cleanup): Promise<TopicStag
     spread: () => spreadOver(balancers, open),
     [Symbol.asyncDispose]: () => cleanup[Symbol.asyncDispose](),
   };
+}
+
+async function startBalancers(config: HoldfastConfig, engine: Engine, cleanup: Cleanup): Promise<readonly Holdfast[]> {
+  if (engine === 'embedded') return [cleanup.use(await startHoldfast(config))];
+  const { one, two } = cleanup.use(await startPair(config));
+  return [one, two];
 }
 
 export interface TopicConfigShape {
