@@ -6,15 +6,16 @@ import { eventually } from '../support/eventually.js';
 import { Opcode } from '../support/frames.js';
 import { relayTo, startHoldfast } from '../support/holdfast.js';
 import { connectRaw, connectRawWebSocket, handshake } from '../support/raw-client.js';
+import { shareHoldfast } from '../support/shared-holdfast.js';
 import { switchingProtocols } from '../support/websocket-accept.js';
 import { openRefused, openSocket } from '../support/websocket-client.js';
+
+const serve = shareHoldfast();
 
 describe('limits', () => {
   it('closes with 1008 above messagesPerSecond, and lets one second of burst through', async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(
-      relayTo([backend.url], { route: { limits: { messagesPerSecond: 20 } } }),
-    );
+    const holdfast = await serve(relayTo([backend.url], { route: { limits: { messagesPerSecond: 20 } } }));
     await using calm = await openSocket(holdfast.wsUrl());
     for (let i = 0; i < 20; i += 1) calm.send(String(i));
     for (let i = 0; i < 20; i += 1) expect(await calm.text()).toBe(String(i));
@@ -26,7 +27,7 @@ describe('limits', () => {
 
   it('refuses origins that are not listed with 403, before the backend is touched', async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url], { route: { origins: ['https://good.test'] } }));
+    const holdfast = await serve(relayTo([backend.url], { route: { origins: ['https://good.test'] } }));
     await using socket = await openSocket(holdfast.wsUrl(), { origin: 'https://good.test' });
     expect(await socket.ask('hi')).toBe('hi');
     for (const origin of ['https://evil.test', 'http://good.test', 'https://good.test.evil.test', 'null']) {
@@ -54,7 +55,7 @@ describe('limits', () => {
 
   it('pings a silent client at half of idle, and closes one that does not answer', async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url], { route: { limits: { idle: '2s' } } }));
+    const holdfast = await serve(relayTo([backend.url], { route: { limits: { idle: '2s' } } }));
     await using alive = await openSocket(holdfast.wsUrl());
     await using silent = await connectRawWebSocket(holdfast);
     const frame = await eventually(() => silent.frame(), { withinMs: 15_000 });
@@ -65,9 +66,19 @@ describe('limits', () => {
     expect(await alive.ask('still here')).toBe('still here');
   });
 
+  it('keeps a client that says nothing but answers its pings, however often', async () => {
+    await using backend = await startEcho();
+    await using holdfast = await startHoldfast(relayTo([backend.url], { route: { limits: { idle: '2s' } } }));
+    await using socket = await openSocket(holdfast.wsUrl());
+    // More than two idle limits: not asked a second time, it would have been ended at one and a half.
+    await eventually(() => expect(socket.pings.length).toBeGreaterThanOrEqual(4), { withinMs: 20_000 });
+    expect(socket.isOpen).toBe(true);
+    expect(backend.open.size).toBe(1);
+  });
+
   it('closes with 1001 at the end of lifetime', async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url], { route: { limits: { lifetime: '1s' } } }));
+    const holdfast = await serve(relayTo([backend.url], { route: { limits: { lifetime: '1s' } } }));
     await using socket = await openSocket(holdfast.wsUrl());
     expect(await socket.ask('hi')).toBe('hi');
     expect((await socket.untilClosed(15_000)).code).toBe(1001);
@@ -76,7 +87,7 @@ describe('limits', () => {
 
   it('ends a connection that carries nothing for timeouts.idle', async () => {
     await using backend = await startEcho();
-    await using holdfast = await startHoldfast(relayTo([backend.url], { pool: { timeouts: { idle: '1s' } } }));
+    const holdfast = await serve(relayTo([backend.url], { pool: { timeouts: { idle: '1s' } } }));
     await using socket = await openSocket(holdfast.wsUrl());
     expect(await socket.ask('hi')).toBe('hi');
     const { code } = await socket.untilClosed(15_000);
@@ -88,7 +99,7 @@ describe('limits', () => {
     await using backend = await startEcho();
     const config = relayTo([backend.url]);
     const routes = [{ name: 'small', match: { path: '/small' }, pool: 'app', compression: true }, ...config.routes];
-    await using holdfast = await startHoldfast({ ...config, routes });
+    const holdfast = await serve({ ...config, routes });
     await using plain = await openSocket(holdfast.wsUrl('/'), { perMessageDeflate: true });
     expect(plain.ws.extensions).toBe('');
     await using small = await openSocket(holdfast.wsUrl('/small'), { perMessageDeflate: true });
@@ -99,7 +110,7 @@ describe('limits', () => {
 
   it('never offers the backend an extension', async () => {
     await using backend = await startScriptedPeer((head) => switchingProtocols(keyOf(head)));
-    await using holdfast = await startHoldfast(relayTo([backend.url]));
+    const holdfast = await serve(relayTo([backend.url]));
     await using client = await connectRaw(holdfast);
     client.write(handshake({ headers: ['Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits'] }));
     expect((await client.head()).headers['sec-websocket-extensions']).toBeUndefined();

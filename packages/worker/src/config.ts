@@ -197,6 +197,17 @@ export interface RouteLimits {
   readonly messagesPerSecond: number;
   /** Bytes of messages per second from one client, with one second's worth of burst; more closes with 1008. 0: no limit. */
   readonly bytesPerSecond: number;
+  /** The same of all clients of one address together, in one worker; `bytes…`: of their bytes. 0: no limit. */
+  readonly messagesPerSecondPerAddress: number;
+  readonly bytesPerSecondPerAddress: number;
+  /** Of all clients of one principal. */
+  readonly messagesPerSecondPerPrincipal: number;
+  readonly bytesPerSecondPerPrincipal: number;
+  /** Of all clients of the route. */
+  readonly messagesPerSecondPerRoute: number;
+  readonly bytesPerSecondPerRoute: number;
+  /** Bits of an IPv6 address that limits per address go by. */
+  readonly ipv6Prefix: number;
   /** Open connections of the route on this machine; one more is refused with 429. 0: no limit. */
   readonly connections: number;
   /** The same, per client address. */

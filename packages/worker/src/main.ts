@@ -40,13 +40,13 @@ async function handle(message: Exclude<ToWorker, { type: 'reply' }>): Promise<vo
     case 'loads':
       return worker?.setOtherLoads(message);
     case 'ping':
-      return worker?.sayPong(message.id);
+      return worker?.reports.sayPong(message.id);
     case 'collectMetrics':
-      return worker?.sendMetrics(message);
+      return worker?.reports.sendMetrics(message);
     case 'ask':
-      return void worker?.answerOperator(message);
+      return void worker?.reports.answerOperator(message);
     case 'askTopics':
-      return void worker?.answerAboutTopics(message);
+      return void worker?.reports.answerAboutTopics(message);
     case 'drain':
       return stop(message);
   }

@@ -88,7 +88,7 @@ export class WorkerActor {
         traffic: new Traffic(),
         broadcast: { publish: () => undefined },
         verifier: { verify: () => Promise.reject(new Error('expected no route with auth in a simulation, got one')) },
-        limits: { principal: () => Promise.resolve({ ok: true, slot: { release: () => undefined } }) },
+        limits: { principal: () => Promise.resolve({ ok: true, slot: { release: () => undefined }, rates: [] }) },
         log: { ...SILENT, error } as unknown as SessionLog,
         random: random.next,
         randomBytes: (count) => random.bytes(count),

@@ -5,7 +5,7 @@ import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 
 export interface Listening extends AsyncDisposable {
   readonly port: number;
-  /** `http://127.0.0.1:port`, as a pool wants it. */
+  /** `http://host:port`, as a pool wants it. */
   readonly url: string;
   readonly sockets: ReadonlySet<Socket>;
   /** Connections accepted so far. */
@@ -17,7 +17,8 @@ export interface Listening extends AsyncDisposable {
   listenAgain(): Promise<void>;
 }
 
-export async function listen(server: Server | TcpServer, port = 0): Promise<Listening> {
+/** @param host IPv6 without brackets. */
+export async function listen(server: Server | TcpServer, port = 0, host = '127.0.0.1'): Promise<Listening> {
   const sockets = new Set<Socket>();
   let accepted = 0;
   server.on('connection', (socket: Socket) => {
@@ -26,7 +27,7 @@ export async function listen(server: Server | TcpServer, port = 0): Promise<List
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
   });
-  server.listen(port, '127.0.0.1');
+  server.listen(port, host);
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;
   const resetAll = (): void => {
@@ -41,7 +42,7 @@ export async function listen(server: Server | TcpServer, port = 0): Promise<List
   };
   return {
     port: bound,
-    url: `http://127.0.0.1:${bound}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     sockets,
     get accepted() {
       return accepted;
@@ -49,7 +50,7 @@ export async function listen(server: Server | TcpServer, port = 0): Promise<List
     resetAll,
     die,
     async listenAgain() {
-      server.listen(bound, '127.0.0.1');
+      server.listen(bound, host);
       await once(server, 'listening');
     },
     [Symbol.asyncDispose]: die,

@@ -11,6 +11,8 @@ import { type Listening, listen } from './listening.js';
 export interface EchoOptions {
   /** Told to clients that ask `!who`. */
   readonly id?: string;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
   /** The subprotocol to choose; false for none. @default the first offered */
   readonly protocol?: (offered: ReadonlySet<string>) => string | false;
   /** Header lines added to the 101. */
@@ -65,7 +67,7 @@ export async function startEcho(options: EchoOptions = {}): Promise<EchoBackend>
       options.onOpen?.(ws, request);
     });
   });
-  const listening = await listen(http);
+  const listening = await listen(http, 0, options.host);
   // Assigned, not spread: `accepted` is a getter and must stay one.
   return Object.assign(listening, { id, server, ...seen, open: server.clients });
 }

@@ -1,32 +1,40 @@
-/** How many messages, and how many bytes of them, one client may send per second. Two token buckets, no timer. */
+/**
+ * How many messages, and how many bytes of them, one client may send per second: by itself, and together with those who have its
+ * address, its principal or its route. Nobody pays for what is not limited: most clients have none of these objects.
+ */
 import type { RouteLimits } from '../config.js';
-import { MessageRate } from '../relay/rate.js';
-
-export type RateName = 'messages_per_second' | 'bytes_per_second';
+import { type RateName, RatePair } from './rate-pair.js';
 
 export class ClientRates {
-  readonly #messages: MessageRate | undefined;
-  readonly #bytes: MessageRate | undefined;
+  readonly #pairs: readonly RatePair[];
 
-  constructor({ messagesPerSecond, bytesPerSecond }: RouteLimits, nowMs: number) {
-    this.#messages = messagesPerSecond > 0 ? new MessageRate(messagesPerSecond, nowMs) : undefined;
-    this.#bytes = bytesPerSecond > 0 ? new MessageRate(bytesPerSecond, nowMs) : undefined;
+  constructor(pairs: readonly RatePair[]) {
+    this.#pairs = pairs;
   }
 
-  /** A message of so many bytes came. undefined: within both. */
+  /** A message of so many bytes came. undefined: within all of them. */
   exceeded(bytes: number, nowMs: number): RateName | undefined {
-    if (this.#messages?.take(nowMs) === false) return 'messages_per_second';
-    return this.#bytes?.spend(nowMs, bytes) === false ? 'bytes_per_second' : undefined;
+    for (const pair of this.#pairs) {
+      const name = pair.exceeded(bytes, nowMs);
+      if (name !== undefined) return name;
+    }
+    return undefined;
+  }
+
+  with(pairs: readonly RatePair[]): ClientRates {
+    return new ClientRates([...this.#pairs, ...pairs]);
   }
 }
 
-/** What its sender is told. */
-export const RATE_REASONS: Readonly<Record<RateName, string>> = {
-  messages_per_second: 'too many messages per second',
-  bytes_per_second: 'too many bytes per second',
-};
-
 /** undefined: as much as it likes. */
-export function clientRates(limits: RouteLimits, nowMs: number): ClientRates | undefined {
-  return limits.messagesPerSecond > 0 || limits.bytesPerSecond > 0 ? new ClientRates(limits, nowMs) : undefined;
+export function clientRates(
+  { messagesPerSecond: messages, bytesPerSecond: bytes }: RouteLimits,
+  nowMs: number,
+): ClientRates | undefined {
+  return messages > 0 || bytes > 0 ? new ClientRates([new RatePair('client', { messages, bytes }, nowMs)]) : undefined;
+}
+
+export function withShared(rates: ClientRates | undefined, shared: readonly RatePair[]): ClientRates | undefined {
+  if (shared.length === 0) return rates;
+  return rates === undefined ? new ClientRates(shared) : rates.with(shared);
 }

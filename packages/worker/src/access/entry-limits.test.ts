@@ -2,6 +2,8 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RouteLimits } from '../config.js';
 import { EntryLimits } from './entry-limits.js';
+import { SharedRates } from './shared-rates.js';
+import { LIMITS } from './testing/limits.js';
 
 const NONE_REFUSED = -1;
 
@@ -23,11 +25,12 @@ describe('the limits of who comes in', () => {
       },
       tell: (method: string, args: readonly unknown[]) => void told.push([method, ...args]),
     };
-    return { limits: new EntryLimits(supervisor, pino({ level: 'silent' })), asked, told };
+    const rates = new SharedRates(() => undefined);
+    return { limits: new EntryLimits(supervisor, rates, pino({ level: 'silent' })), asked, told };
   }
 
   function route(limits: Partial<RouteLimits>): { name: string; limits: RouteLimits } {
-    return { name: 'web', limits: { ...NO_LIMITS, ...limits } };
+    return { name: 'web', limits: { ...LIMITS, ...limits } };
   }
 
   it('asks nobody where there is none', async () => {
@@ -77,6 +80,38 @@ describe('the limits of who comes in', () => {
     expect(told).toEqual([['slots.release', 'address:web', '192.0.2.1']]);
   });
 
+  it('counts the addresses of one IPv6 network as one', async () => {
+    const { limits, asked } = limitsWith(Promise.resolve(NONE_REFUSED));
+    await limits.connection(route({ connectionsPerAddress: 1 }), '2001:db8:1:2:3:4:5:6');
+    await limits.request(route({ newPerSecondPerAddress: 1, ipv6Prefix: 48 }), '2001:db8:1:2:3:4:5:6');
+    expect(asked).toEqual([
+      ['limits.enter', [['slot', 'address:web', '2001:db8:1:2:0:0:0:0/64', 1]]],
+      ['limits.enter', [['rate', 'address:web', '2001:db8:1:0:0:0:0:0/48', 1]]],
+    ]);
+  });
+
+  it('hands out what messages have in common until all who share it have left', async () => {
+    const { limits, asked } = limitsWith(Promise.resolve(NONE_REFUSED));
+    const web = route({ messagesPerSecondPerAddress: 2, bytesPerSecondPerRoute: 100 });
+    const one = await limits.connection(web, '192.0.2.1');
+    const two = await limits.connection(web, '192.0.2.1');
+    expect([asked, limits.rates.size]).toEqual([[], 2]);
+    if (!one.ok || !two.ok) throw new Error('expected both to come in');
+    expect(two.rates).toEqual(one.rates);
+    one.slot.release();
+    expect(limits.rates.size).toBe(2);
+    two.slot.release();
+    expect(limits.rates.size).toBe(0);
+  });
+
+  it('has no rate for messages of what is no connection', async () => {
+    const { limits } = limitsWith(Promise.resolve(NONE_REFUSED));
+    const web = route({ messagesPerSecondPerAddress: 2, messagesPerSecondPerPrincipal: 2 });
+    await limits.request(web, '192.0.2.1');
+    await limits.principal(web, 'alice', { isConnection: false, isReturning: false });
+    expect(limits.rates.size).toBe(0);
+  });
+
   it('lets a client in when the supervisor is gone', async () => {
     const { limits } = limitsWith(Promise.reject(new Error('gone')));
     expect(await limits.connection(route({ connections: 1 }), '192.0.2.1')).toMatchObject({ ok: true });
@@ -84,17 +119,3 @@ describe('the limits of who comes in', () => {
 });
 
 const HERE = { isConnection: true, isReturning: false };
-const NO_LIMITS: RouteLimits = {
-  messageBytes: 1,
-  messagesPerSecond: 0,
-  bytesPerSecond: 0,
-  connections: 0,
-  connectionsPerAddress: 0,
-  connectionsPerPrincipal: 0,
-  newPerSecond: 0,
-  newPerSecondPerAddress: 0,
-  newPerSecondPerPrincipal: 0,
-  idleMs: 1,
-  lifetimeMs: 0,
-  bufferBytes: 1,
-};

@@ -6,6 +6,9 @@
 import type { Logger } from 'pino';
 import type { RouteConfig } from '../config.js';
 import type { BoundName } from '../observe/traffic.js';
+import { addressKey } from './address-key.js';
+import type { RatePair } from './rate-pair.js';
+import type { SharedRates } from './shared-rates.js';
 
 export interface SupervisorCalls {
   call(method: string, args: readonly unknown[], timeoutMs: number): Promise<unknown>;
@@ -22,7 +25,10 @@ export interface Slot {
   release(): void;
 }
 
-export type Entry = { readonly ok: true; readonly slot: Slot } | { readonly ok: false; readonly bound: LimitName };
+export type Entry =
+  /** `rates`: what a connection's messages have in common with others', until its slot is released. */
+  | { readonly ok: true; readonly slot: Slot; readonly rates: readonly RatePair[] }
+  | { readonly ok: false; readonly bound: LimitName };
 
 interface NamedWant {
   readonly bound: LimitName;
@@ -37,6 +43,7 @@ const PATIENCE_MS = 1_000;
 const ANY = '*';
 
 export const NO_SLOT: Slot = { release: () => undefined };
+export const NO_RATES: readonly RatePair[] = [];
 /** Given back together. */
 export function joined(one: Slot, other: Slot): Slot {
   if (other === NO_SLOT) return one;
@@ -49,47 +56,63 @@ export function joined(one: Slot, other: Slot): Slot {
   };
 }
 
-const FREE: Entry = { ok: true, slot: NO_SLOT };
+const FREE: Entry = { ok: true, slot: NO_SLOT, rates: NO_RATES };
 
 export class EntryLimits {
   readonly #supervisor: SupervisorCalls;
+  /** Of messages. */
+  readonly rates: SharedRates;
   readonly #log: Logger;
 
-  constructor(supervisor: SupervisorCalls, log: Logger) {
+  constructor(supervisor: SupervisorCalls, rates: SharedRates, log: Logger) {
     this.#supervisor = supervisor;
+    this.rates = rates;
     this.#log = log;
   }
 
   /** Of a WebSocket handshake. */
-  connection({ name, limits }: LimitedRoute, address: string): Promise<Entry> {
-    return this.#enter([
-      ...rates({ name, limits }, address),
+  async connection(route: LimitedRoute, address: string): Promise<Entry> {
+    const { name, limits } = route;
+    const key = addressKey(address, limits.ipv6Prefix);
+    const entry = await this.#enter([
+      ...rates(route, key),
       ...wanted('connections', 'slot', ['connections', name, ANY], limits.connections),
-      ...wanted('connections_per_address', 'slot', ['address', name, address], limits.connectionsPerAddress),
+      ...wanted('connections_per_address', 'slot', ['address', name, key], limits.connectionsPerAddress),
+    ]);
+    return this.#withRates(entry, route, [
+      ['address', key],
+      ['route', ANY],
     ]);
   }
 
   /** Of an HTTP request: those in flight are bounded by other means. */
   request(route: LimitedRoute, address: string): Promise<Entry> {
-    return this.#enter(rates(route, address));
+    return this.#enter(rates(route, addressKey(address, route.limits.ipv6Prefix)));
   }
 
   /**
    * Of somebody who is known by now. @param principal short. @param connections 0: holds none. A client that moves has two
    * connections for a moment, and one that lost its connection may be back before the loss is noticed: `isReturning` allows for it.
    */
-  principal(
-    { name, limits }: LimitedRoute,
+  async principal(
+    route: LimitedRoute,
     principal: string,
     { isConnection, isReturning }: { readonly isConnection: boolean; readonly isReturning: boolean },
   ): Promise<Entry> {
-    if (principal === '') return Promise.resolve(FREE);
+    if (principal === '') return FREE;
+    const { name, limits } = route;
     const { newPerSecondPerPrincipal, connectionsPerPrincipal } = limits;
     const connections = isConnection ? connectionsPerPrincipal * (isReturning ? 2 : 1) : 0;
-    return this.#enter([
+    const entry = await this.#enter([
       ...wanted('new_per_second_per_principal', 'rate', ['principal', name, principal], newPerSecondPerPrincipal),
       ...wanted('connections_per_principal', 'slot', ['principal', name, principal], connections),
     ]);
+    return isConnection ? this.#withRates(entry, route, [['principal', principal]]) : entry;
+  }
+
+  #withRates(entry: Entry, route: LimitedRoute, sharers: Parameters<SharedRates['hold']>[1]): Entry {
+    const held = entry.ok ? this.rates.hold(route, sharers) : undefined;
+    return entry.ok && held !== undefined ? { ok: true, slot: joined(entry.slot, held), rates: held.pairs } : entry;
   }
 
   async #enter(wants: readonly NamedWant[]): Promise<Entry> {
@@ -99,7 +122,7 @@ export class EntryLimits {
     try {
       const refused = await within(asked, PATIENCE_MS);
       const bound = wants[Number(refused)]?.bound;
-      return bound === undefined ? { ok: true, slot } : { ok: false, bound };
+      return bound === undefined ? { ok: true, slot, rates: NO_RATES } : { ok: false, bound };
     } catch (error) {
       this.#log.warn({ err: error, bounds: wants.map(({ bound }) => bound) }, 'limits not checked');
       void takeBack(asked, slot);

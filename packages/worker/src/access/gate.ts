@@ -15,8 +15,9 @@ import { rewriteTarget } from '../routing/rewrite.js';
 import type { ClientInfo } from '../routing/trust.js';
 import { type IdentityHeaders, upstreamHeaders } from '../routing/upstream-headers.js';
 import { hashPrincipal } from '../session/token.js';
-import { type Entry, type EntryLimits, joined, type LimitName, NO_SLOT, type Slot } from './entry-limits.js';
+import { type Entry, type EntryLimits, joined, type LimitName, NO_RATES, NO_SLOT, type Slot } from './entry-limits.js';
 import { identityHeaders } from './identity-headers.js';
+import type { RatePair } from './rate-pair.js';
 import { tokenOf, withoutToken } from './token-source.js';
 import type { Known, Verifier } from './verifier.js';
 
@@ -41,11 +42,13 @@ export interface Pass {
   readonly known: Known | undefined;
   /** Held until the connection ends. */
   readonly slot: Slot;
+  /** That its messages have in common with others', as long as it has the slot. */
+  readonly rates: readonly RatePair[];
 }
 
 /** What holds until the gate has been asked. */
 export function untilAsked(request: DownstreamRequest): Pass {
-  return { ok: true, request, identity: undefined, known: undefined, slot: NO_SLOT };
+  return { ok: true, request, identity: undefined, known: undefined, slot: NO_SLOT, rates: NO_RATES };
 }
 
 export interface Refusal {
@@ -61,6 +64,8 @@ export interface GateDeps {
   readonly verifier: Verifier;
   readonly traffic: Pick<Traffic, 'boundHit'>;
 }
+
+type Admitted = Pick<Pass, 'slot' | 'rates'>;
 
 interface AddressRules {
   readonly allow: AddressList;
@@ -86,23 +91,24 @@ export class Gate {
       : limits.request(route, client.address));
     if (!entry.ok) return this.#overLimit(entrant, entry.bound);
     const { auth } = route;
-    if (auth === undefined) return { ...untilAsked(request), slot: entry.slot };
-    if (isSdk) return { ok: true, ...asSeen(entrant, auth, undefined), known: undefined, slot: entry.slot };
-    const result = await this.#identify(entrant, auth, entry.slot);
-    if (!result.ok) entry.slot.release();
+    const { slot, rates } = entry;
+    if (auth === undefined) return { ...untilAsked(request), slot, rates };
+    if (isSdk) return { ok: true, ...asSeen(entrant, auth, undefined), known: undefined, slot, rates };
+    const result = await this.#identify(entrant, auth, entry);
+    if (!result.ok) slot.release();
     return result;
   }
 
-  /** Of a connection whose principal somebody else found out. Its slot is joined to what it holds. */
-  async admitPrincipal(route: RouteConfig, principal: string, held: Slot): Promise<Entry> {
+  /** Of a connection whose principal somebody else found out: with what it holds already. */
+  async admitPrincipal(route: RouteConfig, principal: string, held: Admitted): Promise<Entry> {
     const by = { isConnection: true, isReturning: false };
     const entry = await this.#deps.limits.principal(route, hashPrincipal(principal), by);
-    if (entry.ok) return { ok: true, slot: joined(held, entry.slot) };
+    if (entry.ok) return { ok: true, ...together(held, entry) };
     this.#deps.traffic.boundHit(entry.bound);
     return entry;
   }
 
-  async #identify(entrant: Entrant, auth: AuthConfig, held: Slot): Promise<Pass | Refusal> {
+  async #identify(entrant: Entrant, auth: AuthConfig, held: Admitted): Promise<Pass | Refusal> {
     const { request, route, isHandshake } = entrant;
     const token = auth.jwt === undefined ? undefined : tokenOf(request, auth.jwt);
     const verdict = await this.#deps.verifier.verify(auth, { token, isInBand: false, request: asAsked(entrant) });
@@ -114,7 +120,7 @@ export class Gate {
     const by = { isConnection: isHandshake, isReturning: false };
     const entry = await this.#deps.limits.principal(route, hashPrincipal(verdict.principal), by);
     if (!entry.ok) return this.#overLimit(entrant, entry.bound);
-    return { ok: true, ...asSeen(entrant, auth, verdict), known: verdict, slot: joined(held, entry.slot) };
+    return { ok: true, ...asSeen(entrant, auth, verdict), known: verdict, ...together(held, entry) };
   }
 
   #mayCome(access: AccessConfig, address: string): boolean {
@@ -130,6 +136,10 @@ export class Gate {
     this.#deps.traffic.boundHit(bound);
     return own(entrant, 429, `limit: ${bound}`);
   }
+}
+
+function together(one: Admitted, other: Admitted): Admitted {
+  return { slot: joined(one.slot, other.slot), rates: [...one.rates, ...other.rates] };
 }
 
 function isAllowedOrigin(request: DownstreamRequest, { origins }: RouteConfig): boolean {

@@ -5,6 +5,7 @@ import type { AdmissionCounts } from '../admission/admission.js';
 export interface CapacityFacts {
   readonly admission: { readonly counts: AdmissionCounts; readonly waiting: number; readonly perSecond: number };
   readonly overload: { readonly level: number; readonly memoryLimitBytes: number };
+  readonly sharedRates: number;
 }
 
 export function addCapacityMetrics(registry: Registry, worker: string, facts: () => CapacityFacts): void {
@@ -29,6 +30,7 @@ export function addCapacityMetrics(registry: Registry, worker: string, facts: ()
     'Memory that this worker may have; 0: no limit',
     ({ overload }) => overload.memoryLimitBytes,
   );
+  gauge('holdfast_shared_rates', 'Rates of messages that clients have in common', ({ sharedRates }) => sharedRates);
   const admissions: Counter = new Counter({
     name: 'holdfast_admissions_total',
     help: 'Clients that asked to come in: handshakes, and hellos of sessions',

@@ -6,6 +6,7 @@
  * codes that were checked. Backends that left their pool are forgotten some time after their last connection, for where
  * names are resolved anew for years, there is no end of them.
  */
+import type { RateName } from '../access/rate-pair.js';
 import type { HandshakeResult, ClosedBy } from './outcomes.js';
 
 /** Of one route and one backend. `up` is towards the backend. */
@@ -116,8 +117,8 @@ export class Traffic {
 /** Every bound of the data plane; docs/metrics.md says what happens at each. */
 export type BoundName =
   | 'message_bytes'
-  | 'messages_per_second'
-  | 'bytes_per_second'
+  | RateName
+  | 'shared_rates'
   | 'connections'
   | 'connections_per_address'
   | 'connections_per_principal'

@@ -48,6 +48,10 @@ export function nextPressure({ level, lags, calm }: Pressure, { memory, lag }: P
   return { level: (level - 1) as OverloadLevel, lags: recent, calm: 0 };
 }
 
+export function isMemoryShort({ memory }: PressureSample): boolean {
+  return memory >= MEMORY_LEVELS[2];
+}
+
 function levelOf(memory: number, lag: number): OverloadLevel {
   const byMemory = MEMORY_LEVELS.filter((from) => memory >= from).length;
   const byLag = LAG_LEVELS.filter((from) => lag >= from).length;

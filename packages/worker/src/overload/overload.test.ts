@@ -29,11 +29,14 @@ describe('Overload', () => {
     return { now, overload };
   }
 
-  it('tells each change of level once, and sheds each second while it is the last', async () => {
+  it('tells each change of level once, and sheds each second that is as bad as the last of them', async () => {
     const { now, overload } = overloadOf({ memoryBytes: 1000, eventLoopLagMs: 0 });
     now.rssBytes = 960;
     await vi.advanceTimersByTimeAsync(3000);
     expect([now.levels, now.sheds, now.logged]).toEqual([[3], 3, ['under pressure']]);
+    now.rssBytes = 940;
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([overload.level, now.sheds]).toEqual([3, 3]);
     now.rssBytes = 100;
     await vi.advanceTimersByTimeAsync(20_000);
     expect([now.levels, overload.level]).toEqual([[3, 2, 1, 0], 0]);

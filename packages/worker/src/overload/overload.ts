@@ -4,7 +4,7 @@
  */
 import type { OverloadConfig } from '../config-capacity.js';
 import { controlGroupLimit } from './memory-limit.js';
-import { NO_PRESSURE, nextPressure, type OverloadLevel } from './level.js';
+import { isMemoryShort, NO_PRESSURE, nextPressure, type OverloadLevel } from './level.js';
 
 export interface OverloadDeps {
   readonly config: () => OverloadConfig;
@@ -13,7 +13,7 @@ export interface OverloadDeps {
   /** Workers that share this machine's memory. */
   readonly workers: () => number;
   readonly onLevel: (level: OverloadLevel) => void;
-  /** Called each second while the level is 3. */
+  /** Called each second in which memory is as short as level 3 says. */
   readonly shed: () => void;
   readonly log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
   /** @default of this process */
@@ -65,6 +65,7 @@ export class Overload {
       else log.info(fields, 'less pressure');
       onLevel(level);
     }
-    if (level === 3) shed();
+    // Not for as long as the level lasts: that is left late, and what was let go may have been enough.
+    if (isMemoryShort(sample)) shed();
   }
 }

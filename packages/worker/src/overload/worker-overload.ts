@@ -10,7 +10,7 @@ import type { OverloadLevel } from './level.js';
 import { Overload, type OverloadDeps } from './overload.js';
 import { largestBuffers } from './shed.js';
 
-export interface WorkerParts {
+export interface OverloadParts {
   readonly config: () => OverloadConfig;
   readonly lagMs: () => number;
   readonly links: ReadonlySet<RelayLink>;
@@ -22,8 +22,9 @@ export interface WorkerParts {
 
 const SHORTENED = 0.5;
 const TOO_SLOW = 'the balancer is short of memory';
+const DETAIL = 'limit: overload_buffers';
 
-export function createOverload(parts: WorkerParts): Overload {
+export function createOverload(parts: OverloadParts): Overload {
   const { config, lagMs, sessions, log } = parts;
   return new Overload({
     config,
@@ -35,20 +36,20 @@ export function createOverload(parts: WorkerParts): Overload {
   });
 }
 
-function apply({ keepAlive, sessions }: WorkerParts, level: OverloadLevel): void {
+function apply({ keepAlive, sessions }: OverloadParts, level: OverloadLevel): void {
   const idleShare = level >= 1 ? SHORTENED : 1;
   keepAlive.idleShare = idleShare;
   sessions.idleShare = idleShare;
   sessions.admission.isClosedToNew = level >= 2;
 }
 
-/** A subscriber of topics is silenced and catches up from their history; whoever is slow in anything else is closed. */
-function shed({ links, sessions, traffic }: WorkerParts): void {
+/** A subscriber of topics is silenced and catches up from their history; whoever is slow in anything else is ended. */
+function shed({ links, sessions, traffic }: OverloadParts): void {
   for (const connection of largestBuffers([...links, ...sessions.all])) {
     traffic.boundHit('overload_buffers');
-    if (!isSession(connection)) connection.close(CloseCode.TryAgainLater, TOO_SLOW, 'limit: overload_buffers');
-    else if (!sessions.silence(connection))
-      connection.close(CloseCode.TryAgainLater, TOO_SLOW, 'limit: overload_buffers');
+    if (isSession(connection) && sessions.silence(connection)) continue;
+    if (isSession(connection)) connection.cut(CloseCode.TryAgainLater, DETAIL);
+    else connection.letGo(CloseCode.TryAgainLater, TOO_SLOW, DETAIL);
   }
 }
 

@@ -1,22 +1,26 @@
 /**
- * A token bucket with one second's worth of burst: two numbers, no timer. Pure but for its own state.
+ * A token bucket with one second's worth of burst: a few whole numbers, no timer. It counts thousandths of a token, which is what
+ * a millisecond earns: numbers with fractions would cost an object each where they do not stay in a register. Pure but for its
+ * own state.
  */
+const TOKEN = 1000;
+
 export class MessageRate {
-  readonly #perSecond: number;
-  #tokens: number;
-  #refilledAt: number;
+  #perSecond: number;
+  #thousandths: number;
+  #refilledAtMs: number;
 
   constructor(perSecond: number, nowMs: number) {
     this.#perSecond = perSecond;
-    this.#tokens = perSecond;
-    this.#refilledAt = nowMs;
+    this.#thousandths = perSecond * TOKEN;
+    this.#refilledAtMs = Math.floor(nowMs);
   }
 
   /** False: over the limit. @param kept of the bucket for somebody else. */
   take(nowMs: number, kept = 0): boolean {
     this.#refill(nowMs);
-    if (this.#tokens - kept < 1) return false;
-    this.#tokens -= 1;
+    if (this.#thousandths - kept * TOKEN < TOKEN) return false;
+    this.#thousandths -= TOKEN;
     return true;
   }
 
@@ -26,15 +30,27 @@ export class MessageRate {
    */
   spend(nowMs: number, amount: number): boolean {
     this.#refill(nowMs);
-    if (this.#tokens <= 0) return false;
-    this.#tokens -= amount;
+    if (this.#thousandths <= 0) return false;
+    this.#thousandths -= amount * TOKEN;
     return true;
   }
 
+  /** What was taken stays taken. */
+  change(perSecond: number): void {
+    this.#perSecond = perSecond;
+    this.#thousandths = Math.min(this.#thousandths, perSecond * TOKEN);
+  }
+
+  /** Nobody would see a difference between this bucket and a new one. */
+  isFull(nowMs: number): boolean {
+    this.#refill(nowMs);
+    return this.#thousandths === this.#perSecond * TOKEN;
+  }
+
   #refill(nowMs: number): void {
-    if (nowMs <= this.#refilledAt) return;
-    const earned = ((nowMs - this.#refilledAt) / 1000) * this.#perSecond;
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + earned);
-    this.#refilledAt = nowMs;
+    const passedMs = Math.floor(nowMs) - this.#refilledAtMs;
+    if (passedMs <= 0) return;
+    this.#thousandths = Math.min(this.#perSecond * TOKEN, this.#thousandths + passedMs * this.#perSecond);
+    this.#refilledAtMs += passedMs;
   }
 }

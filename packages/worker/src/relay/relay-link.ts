@@ -7,56 +7,20 @@
  */
 import { ABNORMAL_CLOSURE, CloseCode, cutCloseReason, isWireCloseCode, NO_STATUS_RECEIVED } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
-import { type ClientRates, clientRates, RATE_REASONS } from '../access/client-rates.js';
-import type { RouteLimits } from '../config.js';
+import { type ClientRates, clientRates, withShared } from '../access/client-rates.js';
+import { rateReason } from '../access/rate-pair.js';
 import { clientFault } from '../listener/client-fault.js';
 import type { DownstreamHandler, DownstreamSocket } from '../listener/downstream-socket.js';
-import type { AccessRecord } from '../observe/access-log.js';
-import type { ClosedBy } from '../observe/outcomes.js';
-import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
-import type { ClientInfo } from '../routing/trust.js';
+import type { BoundName, TrafficCounts } from '../observe/traffic.js';
 import { ClosingClock } from './closing-clock.js';
 import { judgeSilence, type KeepAlive, type KeptAlive } from './keep-alive.js';
+import type { LinkAbout, LinkEnd, LinkOptions } from './link-options.js';
 
 /** What a frame costs in memory beyond its payload while it waits for a backend: without it, empty messages would cost nothing. */
 const FRAME_OVERHEAD_BYTES = 256;
 
-/** For reports. */
-export interface LinkAbout {
-  /** Links that came later have higher ones. */
-  readonly number: number;
-  readonly counts: TrafficCounts;
-  readonly client: ClientInfo;
-  readonly record: AccessRecord;
-}
-
-export interface LinkOptions extends LinkAbout {
-  readonly upstream: WebSocket;
-  /** See DialResult. */
-  readonly lend: () => void;
-  readonly limits: RouteLimits;
-  /** Longest time without a message in either direction, and for a backend to take what waits for it at the end. */
-  readonly idleMs: number;
-  /** Of performance.now: the client's credentials run out, and with them the connection. 0: never. */
-  readonly knownUntilMs: number;
-  readonly traffic: Traffic;
-  readonly keepAlive: KeepAlive;
-  readonly random: () => number;
-  /** Both sides are done. Called once. */
-  readonly onEnd: (end: LinkEnd) => void;
-}
-
 /** What a client is told that cannot say anew who it is. */
 export const CREDENTIALS_RAN_OUT = 'the credentials have run out';
-
-export interface LinkEnd {
-  readonly code: number;
-  readonly reason: string;
-  readonly closedBy: ClosedBy;
-  /** The backend failed: no close frame, or it broke the protocol. */
-  readonly isBackendFailure: boolean;
-  readonly detail: string | undefined;
-}
 
 export class RelayLink implements DownstreamHandler, KeptAlive {
   readonly #options: LinkOptions;
@@ -93,7 +57,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
   bytesDown = 0;
 
   constructor(options: LinkOptions) {
-    const { limits, keepAlive, upstream, random } = options;
+    const { limits, rates, keepAlive, upstream, random } = options;
     this.#options = options;
     this.#upstream = upstream;
     this.#counts = options.counts;
@@ -101,7 +65,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#bufferBytes = limits.bufferBytes;
     this.#maxMessageBytes = limits.messageBytes;
     const now = keepAlive.nowMs;
-    this.#rates = clientRates(limits, now);
+    this.#rates = withShared(clientRates(limits, now), rates);
     this.#clientHeardAt = this.#backendHeardAt = this.#messageAt = now;
     // ±10 %: connections that came together must not go together.
     this.#lifetimeEnd = limits.lifetimeMs > 0 ? now + limits.lifetimeMs * (0.9 + random() * 0.2) : Infinity;
@@ -156,6 +120,24 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     this.#downstream?.end(code, reason);
   }
 
+  /**
+   * The same, and what waits in this process is gone when it returns: a close frame would stand behind it, and the native side
+   * keeps both for a client that does not read. So the side that is slow is cut, and only the other one is told.
+   */
+  letGo(code: number, reason: string, detail: string): void {
+    if (this.#end !== undefined) return;
+    const { down, up } = this.bufferedBytes;
+    this.#end = { code, reason, closedBy: 'edge', isBackendFailure: false, detail };
+    if (up > down) {
+      this.#upstream.terminate();
+      this.#downstream?.end(code, reason);
+    } else {
+      // Not read from any more: what it still sends would be memory again.
+      this.#upstream.close(code, cutCloseReason(reason));
+      this.#downstream?.terminate();
+    }
+  }
+
   // From the client.
 
   onMessage(data: ArrayBuffer, isBinary: boolean): void {
@@ -169,7 +151,7 @@ export class RelayLink implements DownstreamHandler, KeptAlive {
     }
     const exceeded = this.#rates?.exceeded(bytes, performance.now());
     if (exceeded !== undefined) {
-      this.#hitBound(exceeded, CloseCode.PolicyViolation, RATE_REASONS[exceeded]);
+      this.#hitBound(exceeded, CloseCode.PolicyViolation, rateReason(exceeded));
       return;
     }
     this.messagesUp += 1;

@@ -16,7 +16,8 @@ import { type Pass, untilAsked } from '../access/gate.js';
 import { ownAnswer, type OwnStatus } from './answers.js';
 import { backendsToTry } from './backends-to-try.js';
 import { dial, MAX_REFUSAL_BYTES, type DialResult } from './dial.js';
-import { RelayLink, type LinkEnd } from './relay-link.js';
+import type { LinkEnd } from './link-options.js';
+import { RelayLink } from './relay-link.js';
 import type { Incoming, RelayDeps } from './relay-deps.js';
 
 type Open = Extract<DialResult, { kind: 'open' }>;
@@ -149,6 +150,7 @@ export class WebSocketRelay {
       upstream,
       lend,
       limits: this.#route.limits,
+      rates: this.#pass.rates,
       idleMs: this.#incoming.pool.timeouts.idleMs,
       knownUntilMs: this.#pass.known?.endsAtMs ?? 0,
       traffic,

@@ -27,14 +27,18 @@ export class SessionDrain {
   readonly #sessions: ReadonlySet<Session>;
   readonly #options: SessionDrainOptions;
   readonly #windowEndsAtMs: number;
+  /** Nobody stays longer who could go. */
   readonly #endsAtMs: number;
+  /** Nobody stays longer. */
+  readonly #hardEndsAtMs: number;
 
   constructor(sessions: ReadonlySet<Session>, options: SessionDrainOptions) {
     const { deadlineMs, windowMs, isAlone } = options;
     const nowMs = performance.now();
     this.#sessions = sessions;
     this.#options = options;
-    this.#endsAtMs = isAlone ? nowMs : nowMs + Math.max(0, deadlineMs - LINGER_MS);
+    this.#hardEndsAtMs = nowMs + Math.max(0, deadlineMs - LINGER_MS);
+    this.#endsAtMs = isAlone ? nowMs : this.#hardEndsAtMs;
     this.#windowEndsAtMs = Math.min(this.#endsAtMs, nowMs + windowMs);
   }
 
@@ -45,17 +49,16 @@ export class SessionDrain {
 
   /** Resolves when all have left, and nobody is on the way any more. */
   async run(): Promise<DrainReport> {
-    const startedAtMs = performance.now();
-    const { deadlineMs, pending } = this.#options;
-    const hardEndMs = startedAtMs + Math.max(0, deadlineMs - LINGER_MS);
-    const quietAtMs = Math.min(hardEndMs, startedAtMs + LATE_REQUESTS_MS);
+    const { pending } = this.#options;
+    const quietAtMs = Math.min(this.#hardEndsAtMs, performance.now() + LATE_REQUESTS_MS);
     const all = this.#ofSdk().length;
     if (!this.isShut) this.#tellAll();
     for (;;) {
       const nowMs = performance.now();
-      if (this.isShut) this.#closeAll(nowMs >= hardEndMs);
+      const isEnd = nowMs >= this.#hardEndsAtMs;
+      if (this.isShut) this.#closeAll(isEnd);
       const isEmpty = this.#ofSdk().length + pending() === 0;
-      if (nowMs >= hardEndMs || (isEmpty && nowMs >= quietAtMs)) break;
+      if (isEnd || (isEmpty && nowMs >= quietAtMs)) break;
       await sleep(LOOK_EVERY_MS);
     }
     if (all > 0) await sleep(LINGER_MS);

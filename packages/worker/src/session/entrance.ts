@@ -4,8 +4,9 @@
  * browser's script can neither set headers nor read why a handshake was refused.
  */
 import { SESSION_SUBPROTOCOL } from '@holdfast/protocol';
-import { joined, NO_SLOT, type Slot } from '../access/entry-limits.js';
-import type { Pass } from '../access/gate.js';
+import { withShared } from '../access/client-rates.js';
+import { joined, type Slot } from '../access/entry-limits.js';
+import { type Pass, untilAsked } from '../access/gate.js';
 import { bearerToken } from '../access/token-source.js';
 import type { RouteConfig } from '../config.js';
 import { headerOf } from '../listener/downstream-request.js';
@@ -30,13 +31,14 @@ export class SessionEntrance {
   readonly #exchange: UpgradeExchange;
   readonly #incoming: Incoming;
   readonly #route: RouteConfig;
-  #slot: Slot = NO_SLOT;
+  #held: Pick<Pass, 'slot' | 'rates'>;
 
   constructor(deps: EntranceDeps, exchange: UpgradeExchange, incoming: Incoming, route: RouteConfig) {
     this.#deps = deps;
     this.#exchange = exchange;
     this.#incoming = incoming;
     this.#route = route;
+    this.#held = untilAsked(exchange.request);
   }
 
   /** @param pool of the route. */
@@ -52,7 +54,7 @@ export class SessionEntrance {
       this.#end(entry.result, entry.answer.status, entry.detail);
       return;
     }
-    this.#slot = entry.slot;
+    this.#held = entry;
     const described = describeRequest(entry.request, { route, client, requestId: record.id, identity: entry.identity });
     if (isSdk) this.#accept(pool, described, SESSION_SUBPROTOCOL);
     else await this.#admitPlain(pool, described, entry);
@@ -72,9 +74,9 @@ export class SessionEntrance {
     const auth = bearerToken(headerOf(this.#exchange.request, 'authorization'));
     const identity = await this.#deps.sessions.identify({ pool, route: this.#route, request: described, auth });
     if (typeof identity === 'string') return identity;
-    const entry = await this.#deps.gate.admitPrincipal(this.#route, identity.principal, this.#slot);
+    const entry = await this.#deps.gate.admitPrincipal(this.#route, identity.principal, this.#held);
     if (!entry.ok) return 'overLimit';
-    this.#slot = entry.slot;
+    this.#held = entry;
     return identity;
   }
 
@@ -82,10 +84,11 @@ export class SessionEntrance {
     const { sessions, traffic } = this.#deps;
     const origin = new ConnectionOrigin(this.#deps.accessLog, this.#incoming.record, {
       request: keepLogged({ request: this.#exchange.request, client: this.#incoming.client }),
-      slot: this.#slot,
+      slot: this.#held.slot,
     });
     const isPlain = protocol !== SESSION_SUBPROTOCOL;
     const session = sessions.create({ pool, route: this.#route, isPlain, request, origin });
+    session.rates = withShared(session.rates, this.#held.rates);
     const compress = this.#route.compression;
     const socket = this.#exchange.accept({ protocol, headers: [], compress, handler: session });
     if (socket === undefined) {
@@ -103,7 +106,7 @@ export class SessionEntrance {
 
   /** The handshake led nowhere. */
   #end(handshake: HandshakeResult, status: number, detail: string): void {
-    this.#slot.release();
+    this.#held.slot.release();
     this.#deps.traffic.handshake(this.#route.name, handshake);
     const { record, client } = this.#incoming;
     const end = { handshake, status, ...NOTHING_PASSED, detail };

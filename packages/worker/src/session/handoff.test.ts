@@ -89,6 +89,22 @@ describe('a backend that drains', () => {
     expect(asked()).toBe(40);
   });
 
+  it('closes its sessions with 1012, one after the other, where the pool asks for it', async () => {
+    const here = stage({ session: { onBackendLoss: 'close' } });
+    here.setState('b2', 'maintenance');
+    const clients: FakeClient[] = [];
+    for (let i = 0; i < 40; i += 1) clients.push(await welcomed(here));
+    here.setState('b2', 'ready');
+    here.setState('b1', 'draining');
+    const closed = () => clients.filter((client) => client.closed?.code === CloseCode.ServiceRestart).length;
+    for (let waitedMs = 0; closed() === 0 && waitedMs < 1000; waitedMs += 20) await settle();
+    await settle(200);
+    expect(closed()).toBeGreaterThan(10);
+    expect(closed()).toBeLessThan(30);
+    await settle(400);
+    expect(closed()).toBe(40);
+  });
+
   it('with nobody else there: its sessions are parked whole, and go on when somebody comes', async () => {
     const here = stage({ backends: { b1: {} } });
     const client = await welcomed(here);

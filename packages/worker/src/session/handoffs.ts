@@ -1,6 +1,7 @@
 /**
  * Sessions that leave a draining backend: asks it for them, evenly over a part of the time that it gives and never too many at
- * once, and counts one as done when it has found another place or its client has gone. Decides nothing about where they go.
+ * once, and counts one as done when it has found another place or its client has gone. Decides nothing about where they go, nor
+ * whether they are closed instead, as some pools want it.
  *
  * All at once was rejected, measured: 2,000 sessions on a busy machine stood still for 350 ms (p99) while the machine did
  * nothing but hand them over; each of them needs a few milliseconds when it goes alone.
@@ -23,8 +24,14 @@ interface Leaving {
 }
 
 export class Handoffs {
+  readonly #leave: (session: Session) => void;
   readonly #byLink = new Map<Link, Leaving>();
   #timer: NodeJS.Timeout | undefined;
+
+  /** @param leave it is its turn: it is asked for, or ends. */
+  constructor(leave: (session: Session) => void) {
+    this.#leave = leave;
+  }
 
   /** The backend of these sessions wants to be without them, within so long. */
   add(link: Link, sessions: readonly Session[], withinMs: number = Infinity): void {
@@ -74,7 +81,7 @@ export class Handoffs {
       if (session.link !== link || (session.state !== 'live' && session.state !== 'resyncing')) continue;
       asked.add(session);
       budget -= 1;
-      session.askHandoff();
+      this.#leave(session);
     }
     if (queue.size + asked.size === 0) this.#byLink.delete(link);
   }

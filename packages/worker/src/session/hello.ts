@@ -1,5 +1,6 @@
 /** A client's first frame: is its token ours, who is it, and which of the ways into a session does it go? */
 import { CloseCode, type Hello, PROTOCOL_VERSION } from '@holdfast/protocol';
+import { withShared } from '../access/client-rates.js';
 import { type Identity, identify } from './authenticate.js';
 import { comeBackLater, comeBackOverLimit } from './come-back-later.js';
 import { connectSession } from './connect.js';
@@ -79,7 +80,10 @@ async function admitPrincipal(parts: SessionParts, session: Session, isReturning
   if (entry.ok) {
     // What an origin holds it gives back at the end, which may have come already.
     if (session.isOver) entry.slot.release();
-    else session.origin.hold(entry.slot);
+    else {
+      session.origin.hold(entry.slot);
+      session.rates = withShared(session.rates, entry.rates);
+    }
     return;
   }
   parts.stats.entered(session.pool.name, 'overloaded');

@@ -1,6 +1,7 @@
 /** How large and how frequent a client's messages may be, and what breaking that means. Pure but for the bucket. */
 import { CloseCode, MAX_DATA_HEADER_BYTES } from '@holdfast/protocol';
-import { type ClientRates, RATE_REASONS, type RateName } from '../access/client-rates.js';
+import type { ClientRates } from '../access/client-rates.js';
+import { type RateName, rateReason } from '../access/rate-pair.js';
 import type { RouteLimits } from '../config.js';
 import type { BoundName } from '../observe/traffic.js';
 import type { Link } from '../trunk/link.js';
@@ -12,12 +13,6 @@ export interface Breach {
 }
 
 export const TOO_BIG: Breach = { bound: 'message_bytes', code: CloseCode.MessageTooBig, reason: 'message too big' };
-/** Made once: what it costs to be refused is little. */
-const TOO_MANY: Readonly<Record<RateName, Breach>> = {
-  messages_per_second: tooMany('messages_per_second'),
-  bytes_per_second: tooMany('bytes_per_second'),
-};
-
 /** Of a session's client: the backend of the moment may take no larger ones. */
 export function largestMessageBytes({
   route,
@@ -39,9 +34,9 @@ export function largestFrameBytes(messageBytes: number, isPlain: boolean): numbe
 /** A frame of so many bytes came, all within its own limit of size. */
 export function judgeRate(frameBytes: number, rates: ClientRates | undefined): Breach | undefined {
   const exceeded = rates?.exceeded(frameBytes, performance.now());
-  return exceeded === undefined ? undefined : TOO_MANY[exceeded];
+  return exceeded === undefined ? undefined : tooMany(exceeded);
 }
 
 function tooMany(bound: RateName): Breach {
-  return { bound, code: CloseCode.PolicyViolation, reason: RATE_REASONS[bound] };
+  return { bound, code: CloseCode.PolicyViolation, reason: rateReason(bound) };
 }

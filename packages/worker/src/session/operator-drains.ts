@@ -1,6 +1,6 @@
 /**
  * Session backends that somebody else than themselves has set to draining (an operator, the DNS): their sessions are handed
- * over like those of one that announces it, as long as another backend is there to take them. Where none is, they stay, and are
+ * over (or closed, as the pool wants it) like those of one that announces it, as long as another backend is there to take them. Where none is, they stay, and are
  * looked for again: a session without a backend is worse than one at a backend that would rather be without it.
  */
 import type { Link } from '../trunk/link.js';
@@ -23,8 +23,6 @@ export class OperatorDrains {
     for (const link of this.#deps.links()) {
       const { backend } = link;
       if (backend.state !== 'draining' || backend.active === 0 || link.readyTrunk === undefined) continue;
-      // Those of a pool that does not move sessions stay, as relayed connections do.
-      if (link.pool.config.session?.onBackendLoss === 'close') continue;
       if (this.#hasTaker(link)) this.#deps.onDrain(link);
     }
   }

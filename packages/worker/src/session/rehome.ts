@@ -27,7 +27,7 @@ export class Rehoming {
   readonly #parts: SessionParts;
   readonly #sessions: Iterable<Session>;
   readonly #pace: Pace;
-  readonly #handoffs = new Handoffs();
+  readonly #handoffs = new Handoffs((session) => this.#leave(session));
   /** Their backend may come back any moment. */
   readonly #returning = new Map<Link, Set<Session>>();
   /** Nobody takes them at present. */
@@ -50,8 +50,7 @@ export class Rehoming {
   /** @param withinMs what the backend waits for. */
   onDrain(link: Link, withinMs: number = Infinity): void {
     const sessions = [...this.#sessions].filter((session) => session.link === link);
-    if (link.pool.config.session?.onBackendLoss !== 'close') this.#handoffs.add(link, sessions, withinMs);
-    else for (const session of sessions) this.#close(session);
+    this.#handoffs.add(link, sessions, withinMs);
   }
 
   /** The life that was lost is back: it still has them. */
@@ -77,7 +76,7 @@ export class Rehoming {
 
   onStreamLost(session: Session): void {
     const { link, pool } = session;
-    if (pool.config.session?.onBackendLoss === 'close') this.#close(session);
+    if (isClosedOnLoss(pool)) this.#close(session);
     else if (link?.isReturning === true) addTo(this.#returning, link, session);
     else this.#place(session);
   }
@@ -174,10 +173,19 @@ export class Rehoming {
     this.#handoffs.done(session);
   }
 
+  #leave(session: Session): void {
+    if (isClosedOnLoss(session.pool)) this.#close(session);
+    else session.askHandoff();
+  }
+
   #close(session: Session): void {
     this.#parts.stats.notRehomed(session.pool.name, 'failover', 'closed');
     session.close(CloseCode.ServiceRestart, 'the service restarts');
   }
+}
+
+function isClosedOnLoss({ config }: Pool): boolean {
+  return config.session?.onBackendLoss === 'close';
 }
 
 function addTo<K>(sets: Map<K, Set<Session>>, key: K, session: Session): void {

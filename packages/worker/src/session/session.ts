@@ -52,6 +52,8 @@ export class Session implements DownstreamHandler, StreamOwner {
   principal = '';
   /** Of nowMs: its client's credentials run out then. 0: never. */
   knownUntilMs = 0;
+  /** Of its messages; those of its principal join them when it is known. */
+  rates: ClientRates | undefined;
   /** The client could come back for this session: its end here is not the end of it. */
   hasToken = false;
   tokenSignedAtMs = 0;
@@ -64,7 +66,6 @@ export class Session implements DownstreamHandler, StreamOwner {
   /** Once it has to do with topics: see `onTopics`. */
   topicSession: SessionOnTopics | undefined;
   readonly #host: SessionHost<Session>;
-  readonly #rates: ClientRates | undefined;
   #maxFrameBytes: number;
   readonly #backendSide = new BackendSide();
   #state: SessionState;
@@ -82,7 +83,7 @@ export class Session implements DownstreamHandler, StreamOwner {
     this.#state = isPlain ? 'opening' : 'hello';
     this.openedAtMs = host.nowMs;
     this.client = new ClientSide(host.nowMs);
-    this.#rates = clientRates(route.limits, performance.now());
+    this.rates = clientRates(route.limits, performance.now());
     this.#maxFrameBytes = largestFrameBytes(route.limits.messageBytes, isPlain);
     const { lifetimeMs } = route.limits;
     // ±10 %: connections that came together must not go together.
@@ -296,7 +297,7 @@ export class Session implements DownstreamHandler, StreamOwner {
 
   /** A message of its client may be so large, in a frame of so many bytes, and come now; else that has cost the connection. */
   allows(bytes: number, frameBytes: number = bytes): boolean {
-    const breach = bytes > this.#maxFrameBytes ? TOO_BIG : judgeRate(frameBytes, this.#rates);
+    const breach = bytes > this.#maxFrameBytes ? TOO_BIG : judgeRate(frameBytes, this.rates);
     if (breach !== undefined) this.hitBound(breach.bound, breach.code, breach.reason);
     return breach === undefined;
   }

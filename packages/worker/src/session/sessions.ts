@@ -4,24 +4,20 @@
  * passed in, so that all of it runs in a simulation.
  */
 import { CloseCode, type HeldTopic, type Hello, INCARNATION_BYTES, SESSION_ID_BYTES } from '@holdfast/protocol';
-import type { SharedState } from '@holdfast/state';
 import type { Admission } from '../admission/admission.js';
-import type { TopicRule } from '../config.js';
 import type { FleetReport, SessionLocation } from '../control/operator-questions.js';
 import type { DrainReport } from '../drain/drain.js';
-import type { BoundName, Traffic, TrafficCounts } from '../observe/traffic.js';
+import type { BoundName, TrafficCounts } from '../observe/traffic.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
-import type { TopicResult } from '../topic/topic-requests.js';
-import type { Broadcast } from '../topic/broadcast.js';
 import { WorkerTopics } from '../topic/worker-topics.js';
 import type { Link, LinkListener } from '../trunk/link.js';
 import { NONCE_BYTES } from '../trunk/proof.js';
-import type { DialTrunk } from '../trunk/transport.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { TrunkRequest } from '../trunk/trunk-request.js';
 import { Trunks } from '../trunk/trunks.js';
 import { identify, type Identified, type Identity } from './authenticate.js';
+import { BackendRequests } from './backend-requests.js';
 import type { ClientConnection } from './client-connection.js';
 import { connectSession } from './connect.js';
 import { SessionDrain } from './drain.js';
@@ -31,56 +27,17 @@ import { HelloEntrant } from './hello-entrant.js';
 import { locateSession } from './locate.js';
 import { lookAfter } from './look-after.js';
 import { OperatorDrains } from './operator-drains.js';
-import { Parking } from './parking.js';
 import { SessionRecords } from './records.js';
 import { Rehoming } from './rehome.js';
 import { RunWriter } from './run-writer.js';
 import { Session } from './session.js';
 import type { SessionEnd, SessionRoute } from './session-end.js';
 import type { HandedOff, SessionHost, SessionStart } from './session-host.js';
-import type { SessionLog, SessionParts } from './session-parts.js';
+import type { SessionParts } from './session-parts.js';
+import type { SessionSettings, SessionsDrain, SessionsOptions } from './sessions-options.js';
 import { type CapacitySettings, Standing } from './standing.js';
 import { SessionStats } from './stats.js';
 import { TokenSigner } from './token.js';
-
-export interface SessionsOptions {
-  readonly state: SharedState;
-  readonly dial: DialTrunk;
-  readonly traffic: Traffic;
-  readonly broadcast: Broadcast;
-  readonly verifier: SessionParts['verifier'];
-  readonly limits: SessionParts['limits'];
-  /** Names this machine: the same for all its workers. */
-  readonly balancer: string;
-  /** Of this worker, for its lease. @default '' */
-  readonly version?: string;
-  /** Relayed ones, for its lease. @default none */
-  readonly connections?: () => number;
-  readonly log: SessionLog;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** Unpredictable. */
-  readonly randomBytes: (bytes: number) => Uint8Array;
-}
-
-export interface SessionsDrain {
-  readonly deadlineMs: number;
-  /** Over how long the clients are to leave. */
-  readonly windowMs: number;
-  /** Requests and handshakes that are not answered yet: sessions may come of them. */
-  readonly pending: () => number;
-  /** There are other workers for them on this machine. */
-  readonly hasSuccessors: boolean;
-}
-
-/** What a reload may change. */
-export interface SessionSettings extends CapacitySettings {
-  readonly pools: Iterable<Pool>;
-  /** The first signs, all verify; never empty. */
-  readonly secrets: readonly string[];
-  readonly maxMessageBytes: number;
-  readonly topics: readonly TopicRule[];
-}
 
 const TICK_MS = 500;
 const WRITE_BACK_EVERY_MS = 2000;
@@ -103,7 +60,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   readonly #greeter: Greeter;
   readonly #rehoming: Rehoming;
   readonly #operatorDrains: OperatorDrains;
-  readonly #parking: Parking;
+  readonly #requests: BackendRequests;
   readonly #timer: NodeJS.Timeout;
   #writtenBackAtMs = 0;
   readonly #standing: Standing;
@@ -150,7 +107,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
       boundHit: (bound) => this.boundHit(bound),
       log,
     });
-    this.#parking = new Parking({ store: state.sessions, find: (id) => this.#byId.get(id) });
+    this.#requests = new BackendRequests(this.topics, { store: state.sessions, find: (id) => this.#byId.get(id) });
     this.#standing = this.#createStanding(worker, settings);
     this.trunks.update(settings.pools);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -352,17 +309,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   }
 
   onRequest(link: Link, trunk: Trunk, request: TrunkRequest): void {
-    const { ref, body, tail } = request;
-    if (body.op !== 'publish' && body.op !== 'history' && body.op !== 'presence') {
-      this.#parking.onRequest(link, trunk, request);
-      return;
-    }
-    void this.#answerAboutTopic(trunk, ref, this.topics.onBackendRequest(body, tail));
-  }
-
-  async #answerAboutTopic(trunk: Trunk, ref: number, asked: Promise<TopicResult>): Promise<void> {
-    const result = await asked;
-    trunk.answer(ref, result.ok ? { ok: true, ...result.body } : result);
+    this.#requests.onRequest(link, trunk, request);
   }
 
   #onSettled(session: Session): void {

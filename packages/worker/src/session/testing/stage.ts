@@ -12,7 +12,7 @@ import {
   type TopicPush,
 } from '@holdfast/state';
 import { pino } from 'pino';
-import { NO_SLOT } from '../../access/entry-limits.js';
+import { NO_RATES, NO_SLOT } from '../../access/entry-limits.js';
 import { Verifier } from '../../access/verifier.js';
 import { type AdmissionConfig, DEFAULT_ADMISSION } from '../../config-capacity.js';
 import type { AuthConfig, PoolConfig, RouteLimits, SessionPoolConfig, TopicRule } from '../../config.js';
@@ -23,7 +23,8 @@ import { Pools } from '../../pool/pools.js';
 import { ScriptedBackend, type ScriptedBackendOptions } from '../../trunk/testing/scripted-backend.js';
 import type { Identity } from '../authenticate.js';
 import type { SessionEnd, SessionSummary } from '../session-end.js';
-import { type SessionSettings, Sessions } from '../sessions.js';
+import { Sessions } from '../sessions.js';
+import type { SessionSettings } from '../sessions-options.js';
 import { FakeClient } from './fake-client.js';
 
 export interface StageOptions {
@@ -49,6 +50,13 @@ const LIMITS: RouteLimits = {
   messageBytes: 1024,
   messagesPerSecond: 0,
   bytesPerSecond: 0,
+  messagesPerSecondPerAddress: 0,
+  bytesPerSecondPerAddress: 0,
+  messagesPerSecondPerPrincipal: 0,
+  bytesPerSecondPerPrincipal: 0,
+  messagesPerSecondPerRoute: 0,
+  bytesPerSecondPerRoute: 0,
+  ipv6Prefix: 64,
   connections: 0,
   connectionsPerAddress: 0,
   connectionsPerPrincipal: 0,
@@ -115,7 +123,7 @@ export class Stage {
         traffic: this.traffic,
         broadcast: this,
         verifier: new Verifier({ traffic: this.traffic, log: pino({ level: 'silent' }) }),
-        limits: { principal: () => Promise.resolve({ ok: true, slot: NO_SLOT }) },
+        limits: { principal: () => Promise.resolve({ ok: true, slot: NO_SLOT, rates: NO_RATES }) },
         balancer: options.balancer ?? 'here',
         log: pino({ level: 'silent' }),
         random: () => 0.5,
