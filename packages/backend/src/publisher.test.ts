@@ -88,6 +88,16 @@ describe('publishes', () => {
     expect(outcomes).toEqual([7, 7]);
   });
 
+  it('wait until the next worker knows who this is: before that, it takes no large batch', async () => {
+    const texts = Array.from({ length: 20 }, (_, i) => `${i}`.padEnd(1000, '.'));
+    publish(...texts);
+    const [worker] = workers(1) as [FakeWorker];
+    await pass(1);
+    const ready = worker.of('ready')[0];
+    expect(worker.heard.filter(({ batch }) => batch === ready?.batch)).toEqual([ready]);
+    expect(textsOf(worker)).toEqual(texts);
+  });
+
   it('are given up after 5 s: nobody knows of those that were asked, and of the others everybody', async () => {
     const [only] = workers(1) as [FakeWorker];
     const asked = publish('a');

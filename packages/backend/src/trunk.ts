@@ -237,6 +237,8 @@ export class Trunk<Stream> implements FrameVisitor {
     this.#state = { name: 'ready', worker };
     this.workerId = worker.worker;
     this.out.json(TrunkKind.Ready, { proof: proveAs('backend', secret, nonces), ...this.#options.greeting });
+    // By itself: a worker takes no large batch from a stranger, and publishes may be waiting that make one.
+    this.out.flush();
     this.#options.listener.onReady(this);
   }
 
