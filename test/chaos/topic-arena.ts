@@ -178,11 +178,13 @@ export class TopicArena implements AsyncDisposable {
 export function printTopicAccount(name: string, { crowd, publisher, settledMs }: Account): void {
   const published = publisher.topics.reduce((sum, topic) => sum + topic.published, 0);
   const { clients, subscribers, received, lost, repeated, told, toldLost, toldRepeated, recovered, events } = crowd;
-  const { longestMs, failed } = publisher;
+  const { longestMs, failed, failures } = publisher;
   const lagMs = { p50: percentile(crowd.lagsMs, 50), p99: percentile(crowd.lagsMs, 99) };
   console.log(
     `${name}: ${JSON.stringify({ published, clients, subscribers, received, lost, repeated, told, toldLost, toldRepeated, recovered, lagMs, settledMs, longestPublishMs: longestMs, failedTries: failed, events, violations: crowd.violations.length })}`,
   );
+  const reasons = new Set(failures.map((failure) => failure.replace(/^\S+ \d+: /, '')));
+  if (failed > 0) console.log(`${name}: failed tries: ${[...reasons].join('; ')}`);
 }
 
 /** Nothing lost that nobody told of, nothing twice, nothing out of order, and every publish in its place. */

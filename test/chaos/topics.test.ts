@@ -29,9 +29,14 @@ interface Shape {
   readonly perSecond: number;
 }
 
-/** Many small rooms, and one large one. */
+/**
+ * Many small rooms, and one large one. In it, a delivery costs two cores 45 us: most of that is the crowd's and the proxy's, and
+ * beyond a half of what a machine can do the test would measure those. So 20,000 deliveries a second, or half as many.
+ */
 const ROOMS: Shape = { topics: sized(1000, 100), perTopic: 5, topicsPerClient: 10, perSecond: sized(2000, 300) };
-const HALL: Shape = { topics: 1, perTopic: sized(5000, 500), topicsPerClient: 1, perSecond: 20 };
+const HALL: Shape = { topics: 1, perTopic: sized(5000, 500), topicsPerClient: 1, perSecond: sized(4, 20) };
+/** What is kept of it lasts longer, 150 s, than the last of a crowd takes to be let in again on a busy machine. */
+const STORM = { perSecond: 2, rules: [{ match: 't:*', history: { messages: 300, age: '10m' } }] };
 /** A quarter of what the sessions' tests make: a run has four faults in a row. */
 const TIMES = Math.ceil(CHAOS_TIMES / 2);
 const BETWEEN_MS = 3000;
@@ -185,15 +190,19 @@ describe.each(ENGINES)('one large room with %s state', (engine) => {
 
   it('all come back at once, and cost each worker one read of what they missed', async () => {
     const name = `hall, all at once, ${engine}`;
-    await using arena = await TopicArena.open(name, { engine, ...HALL });
-    // What is kept lasts longer than the last of them takes to be let in again.
-    await arena.publisher.publish(HALL.perSecond / 5);
+    await using arena = await TopicArena.open(name, { engine, ...HALL, rules: STORM.rules });
+    const back = async (): Promise<number> => {
+      const { recovered, told } = await arena.crowd.report();
+      return recovered + told;
+    };
+    await arena.publisher.publish(STORM.perSecond);
     await delay(BETWEEN_MS);
-    const { recovered: recoveredBefore } = await arena.crowd.report();
+    const backBefore = await back();
     const readsBefore = await arena.metric('holdfast_topic_range_reads_total');
     const cutAtMs = performance.now();
     for (const proxy of arena.proxies) proxy.cutAll();
-    await eventually(async () => expect((await arena.crowd.report()).recovered - recoveredBefore).toBe(HALL.perTopic), {
+    // One whose way back was cut short comes twice.
+    await eventually(async () => expect((await back()) - backBefore).toBeGreaterThanOrEqual(HALL.perTopic), {
       withinMs: 120_000,
       everyMs: 100,
     });
@@ -204,9 +213,7 @@ describe.each(ENGINES)('one large room with %s state', (engine) => {
     printTopicAccount(`${name}: back after ${tookMs} ms, ${reads} reads by ${workers} workers`, account);
     expectNothingMissed(account);
     expect(account.crowd.told).toBe(0);
-    // One that was a message further behind than the first who came back may cost another.
-    hold(`${name}: range reads`, reads, workers);
-    expect(reads).toBeLessThanOrEqual(2 * workers);
+    expect(reads).toBeLessThanOrEqual(workers);
   });
 
   it('a crowd that stops reading holds up nobody else, costs a bounded amount, and misses nothing untold', async () => {

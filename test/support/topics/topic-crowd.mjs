@@ -10,6 +10,9 @@ import { WebSocket } from 'ws';
 
 const MAX_KEPT = 50;
 const MAX_LAGS = 50_000;
+/** All at once is a test of its own, of how clients come back; here it would take this process longer than they wait. */
+const MAX_OPENING = 200;
+const OPEN_WITHIN_MS = 120_000;
 const clients = [];
 const subscribers = [];
 const violations = [];
@@ -17,6 +20,7 @@ const events = {};
 /** Of the last messages, from publish to listener, ms. */
 let lags = [];
 let lagsSeen = 0;
+let live = 0;
 /** Every open socket, so that it can be made to stop reading. */
 const sockets = new Set();
 
@@ -49,10 +53,6 @@ class Subscriber {
     this.subscription.addEventListener('message', (event) => this.#onMessage(event));
     this.subscription.addEventListener('subscribed', (event) => this.#onSubscribed(event));
     this.subscription.addEventListener('error', (event) => violate(this, `error ${JSON.stringify(event)}`));
-  }
-
-  get isLive() {
-    return this.position !== undefined;
   }
 
   /** Its account ends here. */
@@ -95,6 +95,7 @@ class Subscriber {
   }
 
   #onSubscribed({ recovered, epoch, offset }) {
+    if (this.position === undefined) live += 1;
     if (recovered) {
       this.recovered += 1;
       if (this.position !== undefined && this.position.epoch !== epoch) violate(this, 'recovered in another epoch');
@@ -123,20 +124,16 @@ function violate({ topic, received, client }, what) {
 const ORDERS = {
   /** `plan`: for each client, its topics. */
   async open({ urls, plan, options = {}, subscription = {} }) {
+    const deadline = performance.now() + OPEN_WITHIN_MS;
+    const atMostOpening = (count) =>
+      until(() => subscribers.length - live <= count, deadline - performance.now(), 'every subscription live', missing);
     for (const topics of plan) {
       const client = openClient(urls, options);
       clients.push(client);
       for (const topic of topics) subscribers.push(new Subscriber(client, topic, subscription));
+      if (subscribers.length - live > MAX_OPENING) await atMostOpening(MAX_OPENING / 2);
     }
-    await until(
-      () => subscribers.every(({ isLive }) => isLive),
-      120_000,
-      'every subscription live',
-      () => {
-        const missing = subscribers.filter(({ isLive }) => !isLive);
-        return `${missing.length} of ${subscribers.length} are not, ${missing[0]?.topic} at a session that is ${missing[0]?.client.session.state}`;
-      },
-    );
+    await atMostOpening(0);
     return {};
   },
   /** `tops`: topic → number and offset of its last message: every subscriber has it by then, or has been told of a loss. */
@@ -189,6 +186,12 @@ const ORDERS = {
   }),
 };
 
+function missing() {
+  const { topic, client } = subscribers.find(({ position }) => position === undefined);
+  const { length } = subscribers;
+  return `${length - live} of ${length} are not, ${topic} at a session that is ${client.session.state}; ${JSON.stringify(events)}`;
+}
+
 function noteLag(ms) {
   lags[lagsSeen % MAX_LAGS] = ms;
   lagsSeen += 1;
@@ -203,7 +206,7 @@ async function until(isDone, withinMs, what, detail) {
   while (!isDone()) {
     if (performance.now() > deadline)
       throw new Error(`topic crowd: expected ${what} within ${withinMs} ms; ${detail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

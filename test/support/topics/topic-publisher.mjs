@@ -3,10 +3,10 @@
  * answer to the one before, so that numbers and offsets stay in step: where each number ended up is what the test compares with
  * what subscribers saw. Orders come over IPC as `{id, order, …}`, as in session-crowd.mjs.
  *
- * A message is `<publisher> <number> <time, ms> <padding>`; the time is that of the first try.
+ * A message is `<publisher> <number> <time, ms> <padding>`; the time is that of the first try, whichever process made it.
  *
- * Every begin and every answer is written to a file before anything else happens, so that its successor goes on where it was
- * killed: what was under way is published again with the same idempotency key. SIGTERM is what a deployment sends: nothing new is
+ * Every begin, answer and failed try is written to a file before anything else happens, so that its successor goes on where it
+ * was killed: what was under way is published again with the same idempotency key, and the account is that of all processes. SIGTERM is what a deployment sends: nothing new is
  * begun, what is under way gets its answer, the sessions go elsewhere.
  */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
@@ -46,6 +46,8 @@ class Publishing {
     this.name = name;
     this.padding = padding;
     this.number = 0;
+    /** Of the last one, by the clock of the machine. */
+    this.begunAtMs = 0;
     this.published = 0;
     this.epochs = new Set();
     this.top = 0;
@@ -57,7 +59,8 @@ class Publishing {
   next() {
     if (this.isBusy) return false;
     this.number += 1;
-    writeSync(ledger, `begun ${this.name} ${this.number}\n`);
+    this.begunAtMs = Date.now();
+    writeSync(ledger, `begun ${this.name} ${this.number} ${this.begunAtMs}\n`);
     this.finish();
     return true;
   }
@@ -68,22 +71,23 @@ class Publishing {
     void this.#publish(this.number).finally(() => (this.isBusy = false));
   }
 
-  accepted({ epoch, offset }) {
+  accepted({ epoch, offset }, atMs) {
     this.epochs.add(epoch);
     this.published += 1;
     this.top = offset;
+    this.longestMs = Math.max(this.longestMs, atMs - this.begunAtMs);
   }
 
   /** Until it is accepted: with one idempotency key, it cannot come twice. */
   async #publish(number) {
-    const since = performance.now();
     const idempotencyKey = `${flags.name}:${this.name}:${number}`;
-    const data = `${flags.name} ${number} ${Date.now()} ${this.padding}`;
+    const data = `${flags.name} ${number} ${this.begunAtMs} ${this.padding}`;
     for (let isDone = false; !isDone;) {
       try {
         const position = await backend.publish(this.name, data, { idempotencyKey });
-        writeSync(ledger, `done ${this.name} ${position.epoch} ${position.offset}\n`);
-        this.accepted(position);
+        const nowMs = Date.now();
+        writeSync(ledger, `done ${this.name} ${position.epoch} ${position.offset} ${nowMs}\n`);
+        this.accepted(position, nowMs);
         isDone = true;
       } catch (error) {
         keepFailure(`${this.name} ${number}: ${error.code ?? ''} ${error.message}`);
@@ -91,7 +95,6 @@ class Publishing {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
-    this.longestMs = Math.max(this.longestMs, performance.now() - since);
   }
 }
 
@@ -99,10 +102,11 @@ class Publishing {
 function takeOver() {
   const byName = new Map(topics.map((topic) => [topic.name, topic]));
   for (const line of readFileSync(flags.ledger, 'utf8').split('\n')) {
-    const [kind, name, first, offset] = line.split(' ');
+    const [kind, name, first, second, atMs] = line.split(' ');
     const topic = byName.get(name);
-    if (kind === 'begun') topic.number = Number(first);
-    else if (kind === 'done') topic.accepted({ epoch: first, offset: Number(offset) });
+    if (kind === 'begun') Object.assign(topic, { number: Number(first), begunAtMs: Number(second) });
+    else if (kind === 'done') topic.accepted({ epoch: first, offset: Number(second) }, Number(atMs));
+    else if (kind === 'failed') keep(line);
   }
   for (const topic of topics) if (topic.published < topic.number) topic.finish();
 }
@@ -113,6 +117,11 @@ async function untilAnswered() {
 }
 
 function keepFailure(what) {
+  writeSync(ledger, `failed ${what.replaceAll('\n', ' ')}\n`);
+  keep(what);
+}
+
+function keep(what) {
   failed += 1;
   if (failures.length < MAX_KEPT) failures.push(what);
 }

@@ -17,8 +17,9 @@ export interface PublisherReport {
     readonly top: number;
     readonly epochs: number;
   }[];
-  /** Longest time that one publish took, tries and waits together. */
+  /** Longest time that one publish took, tries and waits together, whichever processes it took. */
   readonly longestMs: number;
+  /** Tries, of all processes. */
   readonly failed: number;
   readonly failures: readonly string[];
 }

@@ -1,15 +1,17 @@
 /**
  * Those who come to a topic and are not taken up yet. Each is taken up in one synchronous step: answer, what it missed,
  * native subscription. What was published before stands in the answer, what is published later it hears; there is no between.
- * Whatever is missing for it is read once for all who wait: a thousand clients that come back together cost the store one
- * range. They are taken up a few thousand frames at a time, so that nobody else waits for them.
+ * Whatever is missing for it is read once for all who wait, and a little further back for those who come after them: a
+ * thousand clients that come back together cost the store one range. They are taken up a few thousand frames at a time, so
+ * that nobody else waits for them.
  */
 import { encodeSubscribed } from '@holdfast/protocol';
-import type { TopicPage } from '@holdfast/state';
+import type { TopicPage, TopicPosition } from '@holdfast/state';
 import type { Audience } from './audience.js';
 import type { LiveTopic } from './local-topic.js';
 import { MemberCount } from './member-count.js';
-import { frameOf, type RecentFrame, RecentMessages } from './recent-messages.js';
+import type { Range } from './range-reads.js';
+import { frameOf, MAX_RECENT_MESSAGES, type RecentFrame, RecentMessages } from './recent-messages.js';
 import type { Membership } from './session-topics.js';
 import { settle, type Settlement } from './settle.js';
 import type { TopicStats } from './topic-stats.js';
@@ -25,7 +27,7 @@ export interface ArrivalsHost {
   /** As far as the store has ever said, in this epoch. */
   readonly top: number;
   /** Rejected when the store cannot be asked. */
-  read(since: number, limit: number): Promise<TopicPage>;
+  read(range: Range): Promise<TopicPage>;
   askPosition(): void;
   countMembers(): Promise<number>;
   /** `settle` is called, soon. */
@@ -35,6 +37,8 @@ export interface ArrivalsHost {
 type Taken = Extract<Settlement, { from: 'top' | 'since' }>;
 
 const RECENT_IDLE_MS = 30_000;
+/** Whoever is first back is seldom the one furthest behind: as much again is read beyond what is missing, and at least this. */
+const MIN_READ_BEYOND = 16;
 
 export class Arrivals {
   readonly #host: ArrivalsHost;
@@ -81,7 +85,7 @@ export class Arrivals {
     if (live === undefined) return frames;
     const known = { position: live, top, isKept, recent: this.#recent };
     let left = frames;
-    let lowest = Infinity;
+    let isUnread = false;
     for (const membership of this.#waiting) {
       if (left <= 0) {
         this.#host.settleSoon();
@@ -89,10 +93,10 @@ export class Arrivals {
       }
       const settlement = settle(membership, known);
       if (settlement.from === 'ahead') this.#host.askPosition();
-      else if (settlement.from === 'unread') lowest = Math.min(lowest, membership.since?.offset ?? Infinity);
+      else if (settlement.from === 'unread') isUnread = true;
       else left -= this.#take(membership, settlement, live, nowMs);
     }
-    if (lowest < Infinity) void this.#read(lowest, live);
+    if (isUnread) void this.#read(live, nowMs);
     return left;
   }
 
@@ -120,13 +124,14 @@ export class Arrivals {
   }
 
   tick(nowMs: number): void {
-    if (nowMs - this.#recentUsedAtMs >= RECENT_IDLE_MS && !this.#isReading) this.#recent = undefined;
     if (this.#waiting.size > 0) this.#host.settleSoon();
+    else if (nowMs - this.#recentUsedAtMs >= RECENT_IDLE_MS) this.#recent = undefined;
   }
 
-  /** Those who come back next cost the store a range again. */
+  /** Those who come back next cost the store a range again, and so do those who wait. */
   forgetRecent(): void {
     this.#recent = undefined;
+    for (const membership of this.#waiting) membership.hasRead = false;
   }
 
   /** Answers how many frames that was. */
@@ -177,14 +182,20 @@ export class Arrivals {
   }
 
   /** What those who wait miss, by one read at a time for all of them. */
-  async #read(since: number, { offset, epoch }: LiveTopic): Promise<void> {
+  async #read({ offset, epoch }: LiveTopic, nowMs: number): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
+    this.#recentUsedAtMs = nowMs;
     const served = [...this.#waiting];
     const recent = (this.#recent ??= new RecentMessages(offset));
+    const { base } = recent;
+    const missing = base - lowestOf(served, { offset, epoch });
+    const limit = Math.min(missing + Math.max(missing, MIN_READ_BEYOND), MAX_RECENT_MESSAGES);
     try {
-      const page = await this.#host.read(since, Math.max(1, recent.base - since));
-      if (page.epoch === epoch) recent.prepend(page.messages.map((message) => frameOf(this.#host.name, message)));
+      // Newest first: of what is too much for a page, those who miss least are given theirs.
+      const page = await this.#host.read({ since: base + 1, limit, isReverse: true });
+      const older = page.messages.toReversed().map((message) => frameOf(this.#host.name, message));
+      if (page.epoch === epoch) recent.prepend(older, limit);
       for (const membership of served) membership.hasRead = true;
       this.#host.settleSoon();
     } catch {
@@ -193,6 +204,17 @@ export class Arrivals {
       this.#isReading = false;
     }
   }
+}
+
+/** Where the one that is furthest behind is, of those who can be given what they miss. */
+function lowestOf(waiting: readonly Membership[], { epoch, offset }: TopicPosition): number {
+  let lowest = offset;
+  for (const { since } of waiting) {
+    if (since?.epoch === epoch && since.offset >= offset - MAX_RECENT_MESSAGES) {
+      lowest = Math.min(lowest, since.offset);
+    }
+  }
+  return lowest;
 }
 
 function isGivenUp({ session }: Membership): boolean {

@@ -16,7 +16,7 @@ export interface RecentFrame {
   readonly bytes: Uint8Array;
 }
 
-/** Clients that miss more are not caught up. */
+/** Clients that miss more, of either, are not caught up. */
 export const MAX_RECENT_MESSAGES = 300;
 export const MAX_RECENT_BYTES: number = 1024 * 1024;
 
@@ -24,6 +24,7 @@ export class RecentMessages {
   readonly #frames: RecentFrame[] = [];
   #bytes = 0;
   #last: number;
+  #isWhole = false;
 
   /** @param offset of the topic, now. */
   constructor(offset: number) {
@@ -39,6 +40,11 @@ export class RecentMessages {
     return this.#last - this.#frames.length;
   }
 
+  /** It will never reach further back: the store keeps no more, or there was no room for more. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   /** The next one was published. */
   push(frame: RecentFrame): void {
     this.#frames.push(frame);
@@ -47,8 +53,11 @@ export class RecentMessages {
     while (this.#frames.length > MAX_RECENT_MESSAGES || this.#bytes > MAX_RECENT_BYTES) this.#forgetOldest();
   }
 
-  /** Older ones, in order; taken from the end as far as they reach this run, and fit. */
-  prepend(frames: readonly RecentFrame[]): void {
+  /**
+   * Older ones, in order; taken from the end as far as they reach this run, and fit.
+   * @param wanted how many were asked for.
+   */
+  prepend(frames: readonly RecentFrame[], wanted: number): void {
     const older: RecentFrame[] = [];
     let room = MAX_RECENT_MESSAGES - this.#frames.length;
     let expected = this.base;
@@ -62,6 +71,7 @@ export class RecentMessages {
       room -= 1;
     }
     this.#frames.unshift(...older.toReversed());
+    if (older.length < wanted) this.#isWhole = true;
   }
 
   /** Everything after `offset`; undefined: it does not reach so far back, or ends before. */
@@ -73,6 +83,7 @@ export class RecentMessages {
   #forgetOldest(): void {
     const oldest = this.#frames.shift();
     if (oldest !== undefined) this.#bytes -= oldest.bytes.length;
+    this.#isWhole = true;
   }
 }
 

@@ -49,5 +49,5 @@ export function settle({ since, hasRead, hasAsked }: Asked, { position, top, rec
   if (!isKept || missing > MAX_RECENT_MESSAGES) return LOST;
   const missed = recent?.after(since.offset);
   if (missed !== undefined) return { from: 'since', missed };
-  return hasRead ? LOST : UNREAD;
+  return hasRead || recent?.isWhole === true ? LOST : UNREAD;
 }

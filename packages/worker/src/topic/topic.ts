@@ -7,6 +7,7 @@ import type { TopicRule } from '../config.js';
 import { Arrivals, type ArrivalsHost } from './arrivals.js';
 import type { Audience } from './audience.js';
 import { type LiveTopic, LocalTopic, MAX_REPAIR, type Steps } from './local-topic.js';
+import type { Range } from './range-reads.js';
 import type { JoinedTopic, Membership } from './session-topics.js';
 import type { TopicStats } from './topic-stats.js';
 
@@ -14,7 +15,7 @@ import type { TopicStats } from './topic-stats.js';
 export interface TopicHost {
   readonly stats: TopicStats;
   /** Rejected when the store cannot be asked. */
-  read(topic: Topic, since: number, limit: number): Promise<TopicPage>;
+  read(topic: Topic, range: Range): Promise<TopicPage>;
   /** `positionAsked` follows, then `onPosition` or `onPositionLost`. */
   askPosition(topic: Topic): void;
   /** `settle` is called, soon. */
@@ -149,8 +150,8 @@ export class Topic implements ArrivalsHost, JoinedTopic {
 
   // For arrivals.
 
-  read(since: number, limit: number): Promise<TopicPage> {
-    return this.#host.read(this, since, limit);
+  read(range: Range): Promise<TopicPage> {
+    return this.#host.read(this, range);
   }
 
   askPosition(): void {
@@ -213,7 +214,7 @@ export class Topic implements ArrivalsHost, JoinedTopic {
     this.#hasRepairFailed = false;
     let page: TopicPage;
     try {
-      page = await this.read(since, MAX_REPAIR);
+      page = await this.read({ since, limit: MAX_REPAIR, isReverse: false });
     } catch {
       this.#hasRepairFailed = true;
       return;

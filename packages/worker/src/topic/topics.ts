@@ -7,7 +7,7 @@ import type { TopicPosition } from '@holdfast/protocol';
 import type { PresenceEvent, TopicBus, TopicBusListener, TopicMessage, TopicPage, TopicStore } from '@holdfast/state';
 import { Audience } from './audience.js';
 import { Positions } from './positions.js';
-import { RangeReads } from './range-reads.js';
+import { type Range, RangeReads } from './range-reads.js';
 import { Membership, topicsOf } from './session-topics.js';
 import { Topic, type TopicHost } from './topic.js';
 import type { TopicRules } from './topic-rules.js';
@@ -49,7 +49,7 @@ export interface Subscription {
 
 /** Of one worker. */
 export const MAX_TOPICS = 100_000;
-/** A topic that nobody is on is kept for a moment: clients that reload a page come back at once. */
+/** A topic that nobody is on is kept for a moment: clients that reload a page come back at once. Longer with what was read of it. */
 const LINGER_MS = 5000;
 const TICK_MS = 1000;
 /** The bus may lose a last message, and nothing after it would tell: what was silent for so long is asked for. */
@@ -165,8 +165,8 @@ export class Topics implements TopicBusListener, TopicHost {
 
   // For topics.
 
-  read(topic: Topic, since: number, limit: number): Promise<TopicPage> {
-    return this.#reads.read(topic, since, limit);
+  read(topic: Topic, range: Range): Promise<TopicPage> {
+    return this.#reads.read(topic, range);
   }
 
   askPosition(topic: Topic): void {
@@ -241,7 +241,8 @@ export class Topics implements TopicBusListener, TopicHost {
   #tick(nowMs: number): void {
     let keptBytes = 0;
     for (const topic of this.#all.values()) {
-      if (topic.size === 0 && nowMs - topic.emptySinceMs >= LINGER_MS) this.#forget(topic);
+      const isOver = topic.size === 0 && nowMs - topic.emptySinceMs >= LINGER_MS;
+      if (isOver && topic.keptBytes === 0) this.#forget(topic);
       else {
         topic.tick(nowMs);
         keptBytes += topic.keptBytes;
