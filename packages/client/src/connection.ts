@@ -17,7 +17,7 @@ import {
   type Welcome,
 } from '@holdfast/protocol';
 import * as CloseCode from '@holdfast/protocol/close-codes';
-import { ClientError } from './errors.js';
+import { ClientError, mismatch } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import type { WebSocketLike } from './websocket-like.js';
 
@@ -30,7 +30,7 @@ export interface ConnectionEnd {
   readonly code: number;
   readonly reason: string;
   /** What was wrong, when somebody should look at it. */
-  readonly error?: ClientError;
+  readonly error?: ClientError | undefined;
 }
 
 export interface ConnectionHost {
@@ -51,12 +51,16 @@ export interface TopicMessageFrame {
 
 export type ServerFrame = ClientFrame | TopicMessageFrame;
 
-type Phase = 'preparing' | 'dialling' | 'open' | 'ended';
+const PREPARING = 0;
+const DIALLING = 1;
+const OPEN = 2;
+const ENDED = 3;
+type Phase = typeof PREPARING | typeof DIALLING | typeof OPEN | typeof ENDED;
 
 export class Connection {
   readonly #host: ConnectionHost;
   readonly #options: ResolvedOptions;
-  #phase: Phase = 'preparing';
+  #phase: Phase = PREPARING;
   #socket: WebSocketLike | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #trouble = '';
@@ -83,7 +87,7 @@ export class Connection {
     try {
       this.#socket?.send(frame);
     } catch (cause) {
-      this.end({ code: ABNORMAL_CLOSURE, reason: messageOf(cause) });
+      this.end(ABNORMAL_CLOSURE, messageOf(cause));
     }
   }
 
@@ -107,30 +111,30 @@ export class Connection {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#guard(() => {
-      for (const frame of held) if (this.#phase === 'open') this.#host.onFrame(this, frame);
+      for (const frame of held) if (this.#phase === OPEN) this.#host.onFrame(this, frame);
     });
   }
 
   /** Lets go without a word to the host. */
   close(code: number, reason: string): void {
-    if (this.#phase === 'ended') return;
-    this.#phase = 'ended';
+    if (this.#phase === ENDED) return;
+    this.#phase = ENDED;
     clearTimeout(this.#timer);
     if (this.#socket) abandon(this.#socket, code, reason);
     this.#socket = undefined;
   }
 
   /** Lets go and tells the host. */
-  end(end: ConnectionEnd): void {
-    if (this.#phase === 'ended') return;
-    this.close(end.code, end.reason);
-    this.#host.onEnd(this, end);
+  end(code: number, reason: string, error?: ClientError): void {
+    if (this.#phase === ENDED) return;
+    this.close(code, reason);
+    this.#host.onEnd(this, { code, reason, error });
   }
 
   async #begin(): Promise<void> {
     try {
       const target = await this.#host.prepare();
-      if (this.#phase === 'preparing') this.#dial(target);
+      if (this.#phase === PREPARING) this.#dial(target);
     } catch (cause) {
       const message = `connect: ${messageOf(cause)}`;
       this.#fail(ABNORMAL_CLOSURE, new ClientError('CLIENT_TRY_FAILED', message, { cause }));
@@ -138,7 +142,7 @@ export class Connection {
   }
 
   #dial({ url, auth }: Target): void {
-    this.#phase = 'dialling';
+    this.#phase = DIALLING;
     this.#limit('welcome');
     const socket = new this.#options.webSocket(url, [SESSION_SUBPROTOCOL, ...this.#options.protocols]);
     this.#socket = socket;
@@ -147,13 +151,13 @@ export class Connection {
     socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) => this.#onMessage(data);
     socket.onerror = ({ message }: { readonly message?: string }) => (this.#trouble = message ?? '');
     socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
-      this.end({ code: code ?? NO_STATUS_RECEIVED, reason: reason || this.#trouble });
+      this.end(code ?? NO_STATUS_RECEIVED, reason || this.#trouble);
   }
 
   #greet(socket: WebSocketLike, auth: string | undefined): void {
     if (socket.protocol !== SESSION_SUBPROTOCOL) {
-      const got = socket.protocol || 'none';
-      const message = `server: expected ${SESSION_SUBPROTOCOL}, got ${got}: is the pool of kind session?`;
+      const got = `${socket.protocol || 'none'}: is the pool of kind session?`;
+      const message = mismatch('server', SESSION_SUBPROTOCOL, got);
       return this.#fail(ABNORMAL_CLOSURE, new ClientError('CLIENT_NOT_HOLDFAST', message));
     }
     this.hasGreeted = true;
@@ -164,7 +168,7 @@ export class Connection {
     this.#guard(() => {
       const frame = decode(data);
       if (frame.kind === 'control' && frame.type === 'g') this.goAway = readGoAway(frame.body);
-      if (this.#phase === 'open') this.#host.onFrame(this, frame);
+      if (this.#phase === OPEN) this.#host.onFrame(this, frame);
       else this.#onGreeted(frame);
     });
   }
@@ -185,20 +189,20 @@ export class Connection {
     if (frame.type !== 'w') throw unexpected('frame', 'welcome', frame.type);
     const welcome = readWelcome(frame.body);
     clearTimeout(this.#timer);
-    this.#phase = 'open';
+    this.#phase = OPEN;
     this.#host.onWelcome(this, welcome);
   }
 
   #limit(what: string): void {
     clearTimeout(this.#timer);
     const { connectTimeoutMs } = this.#options;
-    const reason = `expected ${what} within ${connectTimeoutMs} ms, got none`;
-    this.#timer = setTimeout(() => this.end({ code: ABNORMAL_CLOSURE, reason }), connectTimeoutMs);
+    const reason = `no ${what} within ${connectTimeoutMs} ms`;
+    this.#timer = setTimeout(() => this.end(ABNORMAL_CLOSURE, reason), connectTimeoutMs);
   }
 
   /** Ends it for something that somebody should look at. */
   #fail(code: number, error: ClientError): void {
-    this.end({ code, reason: error.message, error });
+    this.end(code, error.message, error);
   }
 }
 

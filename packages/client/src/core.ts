@@ -2,6 +2,8 @@
 export { connect } from './session.js';
 
 // Options and errors
+export { checkOptions } from './check-options.js';
+export { checkUrl } from './check-url.js';
 export { DEFAULTS } from './options.js';
 export { ClientError } from './errors.js';
 

@@ -32,7 +32,7 @@ export class Emitter<Events extends Record<keyof Events, { readonly type: keyof 
     listener: Listener<Events[K]> | null,
     options?: ListenerOptions | boolean,
   ): void {
-    const { once = false, signal }: ListenerOptions = typeof options === 'object' ? options : {};
+    const { once = false, signal }: ListenerOptions = Object(options);
     const isKnown = this.#all.some((entry) => entry.type === type && entry.listener === listener);
     if (!listener || isKnown || signal?.aborted) return;
     this.#all = [...this.#all, { type, listener, once }];
@@ -57,18 +57,9 @@ export class Emitter<Events extends Record<keyof Events, { readonly type: keyof 
       if (typeof listener === 'function') listener.call(this.#target, event);
       else listener.handleEvent(event);
     } catch (error) {
-      report(error);
+      setTimeout(() => {
+        throw error;
+      });
     }
   }
-}
-
-function report(error: unknown): void {
-  const { reportError = throwLater } = globalThis as { reportError?: (error: unknown) => void };
-  reportError(error);
-}
-
-function throwLater(error: unknown): void {
-  setTimeout(() => {
-    throw error;
-  });
 }

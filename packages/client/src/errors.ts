@@ -48,3 +48,8 @@ export class ClientError extends Error {
     this.refusal = options.refusal;
   }
 }
+
+/** The sentence that errors are: who, what was expected, what came, and what to do about it. */
+export function mismatch(what: string, expected: string | number, got: unknown): string {
+  return `${what}: expected ${expected}, got ${got}`;
+}

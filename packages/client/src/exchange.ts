@@ -15,7 +15,7 @@ import {
   unexpected,
 } from '@holdfast/protocol';
 import * as CloseCode from '@holdfast/protocol/close-codes';
-import { ClientError } from './errors.js';
+import { ClientError, mismatch } from './errors.js';
 import type { Payload } from './payload.js';
 
 /** Who waits for a message to be handled. */
@@ -99,7 +99,7 @@ export class Exchange {
   accept(n: number, bytes: number): boolean {
     const arrival = this.inbox.accept(n, bytes);
     if (arrival === 'gap') {
-      throw new ProtocolError(`message: expected number ${this.inbox.last + 1}, got ${n}`, CloseCode.SequenceGap);
+      throw new ProtocolError(mismatch('message', this.inbox.last + 1, n), CloseCode.SequenceGap);
     }
     return arrival === 'deliver';
   }
@@ -123,7 +123,7 @@ export class Exchange {
 
   /** The session is lost. Answers what was sent and never confirmed; what was never sent gets numbers of the next session. */
   reset(): readonly Payload[] {
-    const error = new ClientError('CLIENT_SESSION_LOST', 'deliver: expected a session, got one that is lost');
+    const error = new ClientError('CLIENT_SESSION_LOST', 'the session is lost');
     const lost = this.#lose(this.#sent, error);
     this.inbox = new Inbox();
     this.#lowest = this.#next = 1;

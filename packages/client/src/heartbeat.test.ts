@@ -6,12 +6,8 @@ const QUIET_MS = 10_000;
 
 function watch(): { readonly heartbeat: Heartbeat; readonly seen: string[] } {
   const seen: string[] = [];
-  const heartbeat = new Heartbeat({
-    quietMs: QUIET_MS,
-    probeTimeoutMs: 2000,
-    ping: () => seen.push('ping'),
-    onStale: () => seen.push('stale'),
-  });
+  const connection = { send: () => seen.push('ping'), end: () => seen.push('stale') };
+  const heartbeat = new Heartbeat(connection, QUIET_MS, 2000);
   return { heartbeat, seen };
 }
 

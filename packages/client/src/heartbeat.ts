@@ -3,29 +3,32 @@
  * Browsers hold timers back in hidden tabs and stop them in sleep, so a timer that comes late proves nothing: the
  * connection is asked then, and given up only when it does not answer.
  */
+import { PING } from '@holdfast/protocol';
+import * as CloseCode from '@holdfast/protocol/close-codes';
 import { MAX_TIMER_MS } from './options.js';
 
 /** Timers of a page that is shown are not this late, unless it slept. */
 const LATE_MS = 1500;
 
-interface HeartbeatOptions {
-  /** How long the other end may be silent. */
-  readonly quietMs: number;
-  readonly probeTimeoutMs: number;
-  readonly ping: () => void;
-  readonly onStale: (reason: string) => void;
+/** The connection, as its heartbeat sees it. */
+interface Watched {
+  send(frame: string): void;
+  end(code: number, reason: string): void;
 }
 
 export class Heartbeat {
-  readonly #options: HeartbeatOptions;
+  readonly #connection: Watched;
+  /** How long the other end may be silent. */
   readonly #quietMs: number;
+  readonly #probeTimeoutMs: number;
   #heardAt = Date.now();
   #dueAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: HeartbeatOptions) {
-    this.#options = options;
-    this.#quietMs = Math.min(MAX_TIMER_MS, options.quietMs);
+  constructor(connection: Watched, quietMs: number, probeTimeoutMs: number) {
+    this.#connection = connection;
+    this.#quietMs = Math.min(MAX_TIMER_MS, quietMs);
+    this.#probeTimeoutMs = probeTimeoutMs;
     this.#arm(this.#quietMs);
   }
 
@@ -35,14 +38,13 @@ export class Heartbeat {
 
   /** Ask now, and wait for any word at all. */
   probe(): void {
-    const { ping, onStale, probeTimeoutMs } = this.#options;
     clearTimeout(this.#timer);
     this.#heardAt = 0;
     this.#timer = setTimeout(() => {
-      if (this.#heardAt === 0) onStale(`no answer to a ping within ${probeTimeoutMs} ms`);
+      if (this.#heardAt === 0) this.#giveUp(this.#probeTimeoutMs);
       else this.#arm(this.#quietMs);
-    }, probeTimeoutMs);
-    ping();
+    }, this.#probeTimeoutMs);
+    this.#connection.send(PING);
   }
 
   stop(): void {
@@ -60,6 +62,10 @@ export class Heartbeat {
     if (quietMs >= 0 && quietMs < this.#quietMs) this.#arm(this.#quietMs - quietMs);
     // Late, or the clock was set back: trust nothing.
     else if (quietMs < 0 || now - this.#dueAt > LATE_MS) this.probe();
-    else this.#options.onStale(`nothing heard for ${quietMs} ms`);
+    else this.#giveUp(quietMs);
+  }
+
+  #giveUp(quietMs: number): void {
+    this.#connection.end(CloseCode.Stale, `nothing heard for ${quietMs} ms`);
   }
 }

@@ -1,8 +1,11 @@
 // Sessions
 export { connect } from './connect.js';
 export { ResumableWebSocket } from './resumable-websocket.js';
+export { topics } from './topics.js';
 
 // Options and errors
+export { checkOptions } from './check-options.js';
+export { checkUrl } from './check-url.js';
 export { DEFAULTS } from './options.js';
 export { ClientError } from './errors.js';
 

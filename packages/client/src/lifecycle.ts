@@ -11,7 +11,10 @@ export interface LifecycleEvents {
   onHide(): void;
 }
 
-type Target = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
+type Target = Pick<EventTarget, 'addEventListener'>;
+
+/** `persisted`, of pageshow and pagehide: about the back/forward cache. */
+type PageEvent = Event & { readonly persisted?: boolean };
 
 /** The parts of `globalThis` that are looked at. */
 export interface LifecycleHost extends Partial<Target> {
@@ -22,29 +25,19 @@ export interface LifecycleHost extends Partial<Target> {
 /** Answers what stops it. */
 export function watchLifecycle(events: LifecycleEvents, host: LifecycleHost = globalThis as LifecycleHost): () => void {
   const { document } = host;
+  const stop = new AbortController();
+  const listen = (target: Partial<Target> | undefined, type: string, listener: (event: PageEvent) => void): void =>
+    target?.addEventListener?.(type, listener as (event: Event) => void, { signal: stop.signal });
   const wake = (): void => events.onWake();
-  const stops = [
-    listen(host, 'online', wake),
-    listen(host, 'pageshow', (event) => isPersisted(event) && wake()),
-    listen(host, 'pagehide', (event) => isPersisted(event) && events.onHide()),
-    listen(document, 'resume', wake),
-    listen(document, 'visibilitychange', () => document?.visibilityState === 'visible' && wake()),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
+  listen(host, 'online', wake);
+  listen(host, 'pageshow', ({ persisted }) => persisted && wake());
+  listen(host, 'pagehide', ({ persisted }) => persisted && events.onHide());
+  listen(document, 'resume', wake);
+  listen(document, 'visibilitychange', () => document?.visibilityState === 'visible' && wake());
+  return () => stop.abort();
 }
 
 /** Does the platform say that there is no network? It may be wrong. */
 export function isOffline(host: LifecycleHost = globalThis as LifecycleHost): boolean {
   return host.navigator?.onLine === false;
-}
-
-function listen(target: Partial<Target> | undefined, type: string, listener: (event: object) => void): () => void {
-  target?.addEventListener?.(type, listener);
-  return () => target?.removeEventListener?.(type, listener);
-}
-
-function isPersisted(event: { readonly persisted?: boolean }): boolean {
-  return event.persisted === true;
 }

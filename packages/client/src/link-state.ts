@@ -7,75 +7,48 @@
  *     └─────due──────────┘                        └────failed─────┘ └─lost─▶ connecting (that try goes on)
  */
 import type { AfterClose } from '@holdfast/protocol';
+import * as Happened from './link-events.js';
+import * as Link from './link-states.js';
 
-export type LinkState =
-  /** A try is under way, and no connection stands. */
-  | { readonly name: 'connecting' }
-  /** No connection; a timer runs until the next try. A fixed one is not brought forward by `prompted`. */
-  | { readonly name: 'waiting'; readonly isFixed: boolean }
-  | { readonly name: 'open' }
-  /** Connected, told to go: a timer runs until a successor is tried. */
-  | { readonly name: 'leaving' }
-  /** A successor is being tried. `hasOld` false: the old one was already replaced by it, its welcome is on the way. */
-  | { readonly name: 'moving'; readonly hasOld: boolean }
-  | { readonly name: 'closed' };
+export type LinkState = (typeof Link)[keyof typeof Link];
+export type LinkEvent = (typeof Happened)[keyof typeof Happened];
 
-export type LinkEvent =
-  /** The timer of `waiting` or `leaving` ran out. */
-  | { readonly type: 'due' }
-  /** The try succeeded. */
-  | { readonly type: 'welcomed' }
-  /** The try ended otherwise. `isFixed`: the server named the time of the next. */
-  | { readonly type: 'failed'; readonly after: AfterClose; readonly isFixed: boolean }
-  /** The connection ended. `isSucceeded`: because its successor has the session already. */
-  | { readonly type: 'lost'; readonly after: AfterClose; readonly isFixed: boolean; readonly isSucceeded: boolean }
-  | { readonly type: 'goaway' }
-  /** Something says that a try would work now: online, awake, visible, or the application. */
-  | { readonly type: 'prompted' }
-  | { readonly type: 'stopped' };
-
-const OPEN: LinkState = { name: 'open' };
-const CONNECTING: LinkState = { name: 'connecting' };
-const CLOSED: LinkState = { name: 'closed' };
-
-/** The same value when the event means nothing in this state. */
-export function nextLinkState(state: LinkState, event: LinkEvent): LinkState {
-  if (state.name === 'closed' || event.type === 'stopped') return CLOSED;
-  switch (state.name) {
-    case 'connecting':
-      return whileConnecting(state, event);
-    case 'waiting':
-      if (event.type === 'due') return CONNECTING;
-      return event.type === 'prompted' && !state.isFixed ? { name: 'waiting', isFixed: true } : state;
-    case 'open':
-    case 'leaving':
-      return whileOpen(state, event);
-    case 'moving':
-      return whileMoving(state, event);
-  }
+/** Of what failed or was lost. */
+export interface LinkEnd {
+  readonly after: AfterClose;
+  /** The server named the time of the next try. */
+  readonly isFixed: boolean;
+  /** It ended because its successor has the session already. */
+  readonly isSucceeded: boolean;
 }
 
-function whileConnecting(state: LinkState, event: LinkEvent): LinkState {
-  if (event.type === 'welcomed') return OPEN;
-  return event.type === 'failed' ? afterEnd(event) : state;
+type Changes = Partial<Record<LinkEvent, LinkState | ((end: LinkEnd) => LinkState)>>;
+
+const trying: Changes = { [Happened.Welcomed]: Link.Open, [Happened.Failed]: afterEnd };
+const CHANGES: Readonly<Record<LinkState, Changes>> = {
+  [Link.Connecting]: trying,
+  [Link.Waiting]: { [Happened.Due]: Link.Connecting, [Happened.Prompted]: Link.Pinned },
+  [Link.Pinned]: { [Happened.Due]: Link.Connecting },
+  [Link.Open]: { [Happened.Lost]: afterEnd, [Happened.ToldToGo]: Link.Leaving },
+  [Link.Leaving]: { [Happened.Lost]: afterEnd, [Happened.ToldToGo]: Link.Leaving, [Happened.Due]: Link.Moving },
+  [Link.Moving]: {
+    [Happened.Welcomed]: Link.Open,
+    // What would stop a session is no reason to leave a connection that works: its own end will decide.
+    [Happened.Failed]: ({ after }) => (after === 'resume' ? Link.Leaving : Link.Open),
+    [Happened.Lost]: (end) => (end.isSucceeded ? Link.Moved : end.after === 'stop' ? Link.Closed : Link.Connecting),
+  },
+  [Link.Moved]: trying,
+  [Link.Closed]: {},
+};
+
+/** Undefined when the event means nothing in this state. `end`: of `failed` and `lost`. */
+export function nextLinkState(state: LinkState, event: LinkEvent, end?: LinkEnd): LinkState | undefined {
+  if (event === Happened.Stopped && state !== Link.Closed) return Link.Closed;
+  const next = CHANGES[state][event];
+  return typeof next === 'function' ? next(end as LinkEnd) : next;
 }
 
-function whileOpen(state: LinkState, event: LinkEvent): LinkState {
-  if (event.type === 'lost') return afterEnd(event);
-  if (event.type === 'goaway') return { name: 'leaving' };
-  return event.type === 'due' && state.name === 'leaving' ? { name: 'moving', hasOld: true } : state;
-}
-
-function whileMoving(state: LinkState & { name: 'moving' }, event: LinkEvent): LinkState {
-  if (!state.hasOld) return whileConnecting(state, event);
-  if (event.type === 'welcomed') return OPEN;
-  // What would stop a session is no reason to leave a connection that works: its own end will decide.
-  if (event.type === 'failed') return event.after === 'resume' ? { name: 'leaving' } : OPEN;
-  if (event.type !== 'lost') return state;
-  if (event.isSucceeded) return { name: 'moving', hasOld: false };
-  return event.after === 'stop' ? CLOSED : CONNECTING;
-}
-
-function afterEnd({ after, isFixed }: { readonly after: AfterClose; readonly isFixed: boolean }): LinkState {
-  return after === 'stop' ? CLOSED : { name: 'waiting', isFixed };
+function afterEnd({ after, isFixed }: LinkEnd): LinkState {
+  if (after === 'stop') return Link.Closed;
+  return isFixed ? Link.Pinned : Link.Waiting;
 }

@@ -6,7 +6,6 @@
 import {
   afterClose,
   type AfterClose,
-  encodePing,
   PONG,
   promptDelayMs,
   readPing,
@@ -17,9 +16,12 @@ import * as CloseCode from '@holdfast/protocol/close-codes';
 import type { Addresses } from './addresses.js';
 import { Connection, type ConnectionEnd, type ConnectionHost, type ServerFrame, type Target } from './connection.js';
 import type { Emitter } from './emitter.js';
+import { mismatch } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import { isOffline, type LifecycleEvents } from './lifecycle.js';
-import { type LinkEvent, type LinkState, nextLinkState } from './link-state.js';
+import * as Happened from './link-events.js';
+import * as Link from './link-states.js';
+import { type LinkEnd, type LinkEvent, type LinkState, nextLinkState } from './link-state.js';
 import { MAX_TIMER_MS, type ResolvedOptions } from './options.js';
 import type { SessionEvents, SessionState } from './session-events.js';
 
@@ -39,19 +41,27 @@ export interface MonitorHost {
 
 /** What `navigator.onLine` adds to a delay. Not for ever: it may be wrong. */
 const OFFLINE_MS = 15_000;
-/** What the application sees of a state, where the name is another. */
-const PUBLIC_STATE: Partial<Record<LinkState['name'], SessionState>> = {
-  waiting: 'suspended',
-  leaving: 'open',
-  moving: 'open',
+/** What the application sees of each state. */
+const PUBLIC_STATES: Readonly<Record<LinkState, SessionState>> = {
+  [Link.Connecting]: 'connecting',
+  [Link.Waiting]: 'suspended',
+  [Link.Pinned]: 'suspended',
+  [Link.Open]: 'open',
+  [Link.Leaving]: 'open',
+  [Link.Moving]: 'open',
+  [Link.Moved]: 'open',
+  [Link.Closed]: 'closed',
 };
+
+/** How a connection or a try ended, and when the next try is due. */
+type Loss = LinkEnd & { readonly delayMs: number };
 
 export class Monitor implements ConnectionHost, LifecycleEvents {
   readonly #host: MonitorHost;
   readonly #addresses: Addresses;
   readonly #options: ResolvedOptions;
   readonly #schedule = new ReconnectSchedule();
-  #state: LinkState = { name: 'connecting' };
+  #state: LinkState = Link.Connecting;
   #current: Connection | undefined;
   #trial: Connection | undefined;
   #heartbeat: Heartbeat | undefined;
@@ -70,8 +80,7 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
   }
 
   get state(): SessionState {
-    const { name } = this.#state;
-    return PUBLIC_STATE[name] ?? (name as SessionState);
+    return PUBLIC_STATES[this.#state];
   }
 
   /** The window that the server named last. */
@@ -95,26 +104,24 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
   }
 
   onHide(): void {
-    const end = { code: CloseCode.GoingAway, reason: 'the page is hidden' };
-    this.#trial?.end(end);
-    this.#current?.end(end);
+    for (const connection of [this.#trial, this.#current]) connection?.end(CloseCode.GoingAway, 'hidden');
   }
 
   reconnect(): void {
-    this.#current?.end({ code: CloseCode.GoingAway, reason: 'asked to reconnect' });
+    this.#current?.end(CloseCode.GoingAway, 'reconnect');
     this.#prompt();
   }
 
   /** For good. */
   stop(end: ConnectionEnd): void {
-    this.#follow({ type: 'stopped' }, end);
+    this.#follow(Happened.Stopped, end);
   }
 
   // As host of connections.
 
   async prepare(): Promise<Target> {
     const [url, auth] = await Promise.all([this.#addresses.current(), this.#options.token?.()]);
-    if (auth !== undefined && typeof auth !== 'string') throw new TypeError('token: expected a string, got none');
+    if (auth !== undefined && typeof auth !== 'string') throw new TypeError(mismatch('token', 'a string', typeof auth));
     return { url, auth };
   }
 
@@ -132,13 +139,8 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
     this.#hasAskedAgain = false;
     this.#schedule.windowMs = welcome.pacingMs;
     this.#schedule.opened(Date.now());
-    this.#heartbeat = new Heartbeat({
-      quietMs: 2 * welcome.heartbeatMs,
-      probeTimeoutMs: this.#options.probeTimeoutMs,
-      ping: () => connection.send(encodePing()),
-      onStale: (reason) => connection.end({ code: CloseCode.Stale, reason }),
-    });
-    this.#follow({ type: 'welcomed' }, undefined);
+    this.#heartbeat = new Heartbeat(connection, 2 * welcome.heartbeatMs, this.#options.probeTimeoutMs);
+    this.#follow(Happened.Welcomed, undefined);
     this.#host.onOpen();
   }
 
@@ -175,7 +177,7 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
     const after = this.#afterEnd(end.code);
     const isFixed = goAway !== undefined && isOverload(end.code);
     const isSucceeded = end.code === CloseCode.Replaced && this.#trial?.hasGreeted === true;
-    this.#follow({ type: 'lost', after, isFixed, isSucceeded }, end, isFixed ? goAway.delayMs : delayMs);
+    this.#follow(Happened.Lost, end, { after, isFixed, isSucceeded, delayMs: isFixed ? goAway.delayMs : delayMs });
   }
 
   #onFailed({ goAway, hasGreeted }: Connection, end: ConnectionEnd): void {
@@ -185,15 +187,15 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
     const delayMs = this.#schedule.failed(this.#options.random());
     const after = this.#afterEnd(end.code);
     if (after === 'renew' && !this.#current) this.#host.onRefused();
-    const isFixed = goAway !== undefined;
     // A server that says 0 is not to be hammered for it.
-    this.#follow({ type: 'failed', after, isFixed }, end, isFixed ? goAway.delayMs || delayMs : delayMs);
+    const waitMs = goAway?.delayMs || delayMs;
+    this.#follow(Happened.Failed, end, { after, isFixed: goAway !== undefined, isSucceeded: false, delayMs: waitMs });
     if (hasGreeted && this.#current) this.#settleHeld(this.#current, end.code);
   }
 
   /** Whoever was told how far we are may act on it at any later time, unless it said at once that it does not. */
   #settleHeld(current: Connection, code: number): void {
-    if (!isRefusal(code)) return current.end({ code: CloseCode.GoingAway, reason: 'moved, perhaps' });
+    if (!isRefusal(code)) return current.end(CloseCode.GoingAway, 'moved');
     current.release();
     if (this.#current === current) this.#host.onOpen();
   }
@@ -212,13 +214,13 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
   }
 
   #leave({ goAway }: Connection): void {
-    if (!goAway || !this.#moves({ type: 'goaway' })) return;
+    if (!goAway || !this.#moves(Happened.ToldToGo)) return;
     this.#addresses.next();
     this.#wait(goAway.delayMs);
   }
 
   #prompt(): void {
-    if (!this.#moves({ type: 'prompted' })) return;
+    if (!this.#moves(Happened.Prompted)) return;
     const delayMs = promptDelayMs(this.#schedule.windowMs, this.#options.random());
     if (Date.now() + delayMs >= this.#dueAt) return;
     this.#wait(delayMs);
@@ -226,37 +228,37 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
   }
 
   /** Goes where the event leads, and does what that state asks for. */
-  #follow(event: LinkEvent, end: ConnectionEnd | undefined, delayMs = 0): void {
+  #follow(event: LinkEvent, end: ConnectionEnd | undefined, loss?: Loss): void {
     const before = this.state;
-    if (!this.#moves(event)) return;
+    if (!this.#moves(event, loss)) return;
     this.#cause = end;
     clearTimeout(this.#timer);
-    const { name } = this.#state;
-    if (end && name === 'closed') return this.#tearDown(end);
-    if (name === 'waiting' || name === 'leaving') this.#wait(isOffline() ? delayMs + OFFLINE_MS : delayMs);
-    else if (name !== 'open') this.#trial ??= new Connection(this, this.#options);
-    if (name === 'waiting' || this.state !== before) this.#announce();
+    if (end && this.state === 'closed') return this.#tearDown(end);
+    if (loss && (this.state === 'suspended' || this.#state === Link.Leaving)) {
+      this.#wait(loss.delayMs + (isOffline() ? OFFLINE_MS : 0));
+    } else if (this.#state !== Link.Open) this.#trial ??= new Connection(this, this.#options);
+    if (this.state === 'suspended' || this.state !== before) this.#announce();
   }
 
-  /** Is the state another one for this event? */
-  #moves(event: LinkEvent): boolean {
-    const before = this.#state;
-    this.#state = nextLinkState(before, event);
-    return this.#state !== before;
+  /** Does the event mean anything now? */
+  #moves(event: LinkEvent, end?: LinkEnd): boolean {
+    const next = nextLinkState(this.#state, event, end);
+    this.#state = next ?? this.#state;
+    return next !== undefined;
   }
 
   #wait(delayMs: number): void {
     const waitMs = Math.min(Math.ceil(delayMs), MAX_TIMER_MS);
     clearTimeout(this.#timer);
     this.#dueAt = Date.now() + waitMs;
-    this.#timer = setTimeout(() => this.#follow({ type: 'due' }, this.#cause), waitMs);
+    this.#timer = setTimeout(() => this.#follow(Happened.Due, this.#cause), waitMs);
   }
 
   #announce(): void {
     this.#host.emitter.emit({
       type: 'statechange',
       state: this.state,
-      retryInMs: this.#state.name === 'waiting' ? Math.max(0, this.#dueAt - Date.now()) : undefined,
+      retryInMs: this.state === 'suspended' ? Math.max(0, this.#dueAt - Date.now()) : undefined,
       attempt: Math.max(1, this.#schedule.attempt),
       cause: this.#cause,
     });
@@ -273,9 +275,7 @@ export class Monitor implements ConnectionHost, LifecycleEvents {
 
 /** Nothing was done for a hello that is answered so. */
 function isRefusal(code: number): boolean {
-  return (
-    code === CloseCode.Overloaded || code === CloseCode.ResumeRefused || (afterClose(code) === 'stop' && code >= 4500)
-  );
+  return code === CloseCode.Overloaded || code === CloseCode.ResumeRefused || code >= 4500;
 }
 
 function isOverload(code: number): boolean {

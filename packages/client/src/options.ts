@@ -1,6 +1,6 @@
 /**
- * Options of a session: what may be given, the defaults, and `resolveOptions`, which turns the one into the other or says
- * what is wrong. Inside the package everything is required and read-only.
+ * Options of a session: what may be given, the defaults, and `resolveOptions`, which turns the one into the other. Whether what is
+ * given can be meant is asked in check-options.ts: programs that a compiler has checked need not carry that.
  */
 import { type Bound, CLIENT_QUEUE } from '@holdfast/protocol';
 import { ClientError } from './errors.js';
@@ -31,12 +31,12 @@ export interface SessionOptions {
 }
 
 export interface ResolvedOptions {
-  readonly token: (() => string | Promise<string>) | undefined;
+  readonly token?: () => string | Promise<string>;
   readonly webSocket: WebSocketClass;
   readonly protocols: readonly string[];
   readonly binaryType: BinaryType;
   readonly queue: Bound;
-  readonly topics: Topics | undefined;
+  readonly topics?: Topics;
   readonly connectTimeoutMs: number;
   readonly probeTimeoutMs: number;
   readonly random: () => number;
@@ -54,69 +54,19 @@ export const DEFAULTS: Omit<ResolvedOptions, 'token' | 'topics' | 'webSocket'> =
   random: Math.random,
 });
 
-/** True, or what was expected instead. */
-type Rule = (value: unknown) => true | string;
-
-const aFunction: Rule = (value) => typeof value === 'function' || 'a function';
-const aCount: Rule = (value) => isWhole(value) || 'a whole number from 1';
-const aTimeout: Rule = (value) => isWhole(value, MAX_TIMER_MS) || 'a whole number from 1 to 2^31 - 1';
-const aBinaryType: Rule = (value) => value === 'arraybuffer' || value === 'blob' || 'arraybuffer or blob';
-
-const RULES: Readonly<Record<keyof SessionOptions, Rule>> = {
-  token: aFunction,
-  webSocket: aFunction,
-  protocols: (value) => Array.isArray(value) || 'an array',
-  binaryType: aBinaryType,
-  topics: aFunction,
-  queue: (value) => typeof value === 'object' || 'an object',
-  connectTimeoutMs: aTimeout,
-  probeTimeoutMs: aTimeout,
-  random: aFunction,
-};
-const QUEUE_RULES: Readonly<Record<keyof Bound, Rule>> = { messages: aCount, bytes: aCount };
-
 export function resolveOptions(options: SessionOptions = {}): ResolvedOptions {
-  const given = checked(options, RULES);
-  const queue = { ...CLIENT_QUEUE, ...checked(options.queue ?? {}, QUEUE_RULES) };
+  const queue = { ...CLIENT_QUEUE, ...given(options.queue) };
   const webSocket = options.webSocket ?? platformWebSocket();
-  return { ...DEFAULTS, token: undefined, topics: undefined, ...given, queue, webSocket } as ResolvedOptions;
+  return { ...DEFAULTS, ...given(options), queue, webSocket } as ResolvedOptions;
 }
 
-export function expectBinaryType(value: unknown): asserts value is BinaryType {
-  check('binaryType', aBinaryType, value);
-}
-
-/** What is not undefined, all of it known and of the right kind. */
-function checked(options: object, rules: Readonly<Record<string, Rule>>): object {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  for (const [name, value] of given) {
-    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (!rule) throw bad(`options: expected ${Object.keys(rules).join(', ')}, got ${name}`);
-    check(name, rule, value);
-  }
-  return Object.fromEntries(given);
-}
-
-function check(name: string, rule: Rule, value: unknown): void {
-  const expected = rule(value);
-  // Never a string itself: it may be a secret that was put in the wrong place.
-  const got = typeof value === 'number' ? value : typeof value;
-  if (expected !== true) throw bad(`${name}: expected ${expected}, got ${got}`);
-}
-
-function isWhole(value: unknown, max = Infinity): boolean {
-  return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= max;
-}
-
-function bad(message: string): ClientError {
-  return new ClientError('CLIENT_BAD_OPTION', message);
+/** Without what is undefined. */
+export function given(options: object = {}): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function platformWebSocket(): WebSocketClass {
   const { WebSocket } = globalThis as { WebSocket?: WebSocketClass };
   if (WebSocket) return WebSocket;
-  throw new ClientError(
-    'CLIENT_NO_WEBSOCKET',
-    'expected a global WebSocket, got none: pass the option webSocket, in Node the class of ws',
-  );
+  throw new ClientError('CLIENT_NO_WEBSOCKET', 'no global WebSocket: pass that of the package ws as an option');
 }

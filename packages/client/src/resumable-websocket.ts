@@ -4,9 +4,9 @@
  * can then only begin anew, as after any broken connection. Not a subclass of WebSocket: that would open a socket.
  */
 import { ABNORMAL_CLOSURE, NO_STATUS_RECEIVED } from '@holdfast/protocol';
-import { socketUrl } from './addresses.js';
+import { socketUrl } from './check-url.js';
 import { Emitter, type Listener, type ListenerOptions } from './emitter.js';
-import { type BinaryType, expectBinaryType, type SessionOptions } from './options.js';
+import type { BinaryType, SessionOptions } from './options.js';
 import { copyPayload, type Payload, sizeOf } from './payload.js';
 import { connect } from './connect.js';
 import type { Session } from './session.js';
@@ -107,8 +107,8 @@ export class ResumableWebSocket {
   }
 
   set binaryType(value: BinaryType) {
-    expectBinaryType(value);
-    this.#binaryType = this.#session.binaryType = value;
+    this.#session.binaryType = value;
+    this.#binaryType = this.#session.binaryType;
   }
 
   get onopen(): AnyHandler {

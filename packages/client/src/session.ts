@@ -24,17 +24,11 @@ import * as CloseCode from '@holdfast/protocol/close-codes';
 import { Addresses, type SessionUrl } from './addresses.js';
 import type { ConnectionEnd, ServerFrame } from './connection.js';
 import { Emitter, type Listener, type ListenerOptions } from './emitter.js';
-import { ClientError } from './errors.js';
+import { ClientError, mismatch } from './errors.js';
 import { type Delivery, Exchange } from './exchange.js';
 import { watchLifecycle } from './lifecycle.js';
 import { Monitor } from './monitor.js';
-import {
-  type BinaryType,
-  expectBinaryType,
-  type ResolvedOptions,
-  resolveOptions,
-  type SessionOptions,
-} from './options.js';
+import { type BinaryType, type ResolvedOptions, resolveOptions, type SessionOptions } from './options.js';
 import { copyPayload, sizeOf } from './payload.js';
 import type { SessionEvents, SessionState } from './session-events.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
@@ -112,8 +106,8 @@ export class Session {
   }
 
   set binaryType(value: BinaryType) {
-    expectBinaryType(value);
-    this.#binaryType = value;
+    // As a browser's WebSocket does, which ignores anything else.
+    if (value === 'blob' || value === 'arraybuffer') this.#binaryType = value;
   }
 
   addEventListener<K extends keyof SessionEvents>(
@@ -138,7 +132,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       if (this.#push(data, { resolve, reject })) return;
       if (this.state === 'closed') throw closed();
-      throw new ClientError('CLIENT_QUEUE_FULL', 'deliver: expected room, got none: wait for writable');
+      throw new ClientError('CLIENT_QUEUE_FULL', 'no room: wait for writable');
     });
   }
 
@@ -152,12 +146,13 @@ export class Session {
   close(code: number = CloseCode.Normal, reason = ''): void {
     const isAllowed = code === CloseCode.Normal || (code >= 3000 && code <= 4999);
     if (!isAllowed || sizeOf(reason) > MAX_CLOSE_REASON_BYTES) {
-      const message = `close: expected code 1000 or 3000 to 4999, and at most 123 bytes of reason, got ${code}`;
+      const message = mismatch('close', '1000 or 3000 to 4999, and a reason of 123 bytes', code);
       throw new ClientError('CLIENT_BAD_CLOSE', message);
     }
     if (this.state === 'closed') return;
-    this.#monitor.send(encodeClose({ code, reason }));
-    this.#monitor.stop({ code, reason });
+    const end = { code, reason };
+    this.#monitor.send(encodeClose(end));
+    this.#monitor.stop(end);
   }
 
   /** Gives up the connection, if any, and tries again promptly: for "retry now" buttons. */
@@ -175,7 +170,7 @@ export class Session {
     const payload = copyPayload(data);
     const bytes = sizeOf(payload);
     if (bytes > this.#maxMessageBytes) {
-      const message = `send: expected at most ${this.#maxMessageBytes} bytes, got ${bytes}`;
+      const message = mismatch('send', `at most ${this.#maxMessageBytes} bytes`, bytes);
       throw new ClientError('CLIENT_MESSAGE_TOO_BIG', message);
     }
     if (this.state === 'closed') return false;
@@ -224,7 +219,7 @@ export class Session {
       this.#exchange.resume(handled, received, lost);
       this.#news = { type: 'resumed', lost };
     } else if (isKnown) {
-      this.#news = { type: 'reset', lost: { down: lost, up: this.#exchange.reset() } };
+      this.#news = this.#reset(lost);
     }
     this.#exchange.limit({ messages: limits.queueMessages, bytes: limits.queueBytes });
     this.#maxMessageBytes = limits.messageBytes || MAX_MESSAGE_BYTES;
@@ -254,7 +249,11 @@ export class Session {
     if (this.#resumeToken === undefined) return;
     this.#resumeToken = undefined;
     const down: LostRange = { from: this.#exchange.inbox.last + 1, to: null };
-    this.#emitter.emit({ type: 'reset', lost: { down, up: this.#exchange.reset() } });
+    this.#emitter.emit(this.#reset(down));
+  }
+
+  #reset(down: LostRange | undefined): SessionEvents['reset'] {
+    return { type: 'reset', lost: { down, up: this.#exchange.reset() } };
   }
 
   #onFrame(frame: ServerFrame): void {
@@ -323,9 +322,9 @@ export class Session {
 }
 
 function noTopics(): ClientError {
-  return new ClientError('CLIENT_NO_TOPICS', 'topics: expected connect of @holdfast/client, got that of its core');
+  return new ClientError('CLIENT_NO_TOPICS', 'no topics in the core: take connect of @holdfast/client');
 }
 
 function closed(): ClientError {
-  return new ClientError('CLIENT_CLOSED', 'deliver: expected a session, got one that is closed');
+  return new ClientError('CLIENT_CLOSED', 'the session is closed');
 }

@@ -71,6 +71,7 @@ export {
   encodeResync,
   encodeToken,
   encodeWelcome,
+  PING,
   PONG,
   readAuth,
   readClose,

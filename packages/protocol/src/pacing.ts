@@ -45,12 +45,11 @@ export class ReconnectSchedule {
 
   /** A connection, or a try at one, ended. Answers the delay before the next try. */
   lost(nowMs: number, random: number): number {
-    const wasStable = this.#openedAt !== undefined && nowMs - this.#openedAt >= STABLE_AFTER_MS;
-    const wasOpen = this.#openedAt !== undefined;
+    const openedAt = this.#openedAt;
     this.#openedAt = undefined;
-    if (wasStable) this.#attempt = 0;
+    if (openedAt !== undefined && nowMs - openedAt >= STABLE_AFTER_MS) this.#attempt = 0;
     // The first loss of all is a first one too, however young the connection was: nothing has failed yet.
-    if (this.#attempt === 0 && wasOpen) {
+    if (this.#attempt === 0 && openedAt !== undefined) {
       this.#attempt = 1;
       return firstDelayMs(this.windowMs, random);
     }

@@ -106,7 +106,7 @@ export function readWelcome(body: Body): Welcome {
     windowMs: asDuration,
     heartbeatMs: asInterval,
     pacingMs: asDuration,
-    limits: asLimits,
+    limits: asRecord<Welcome['limits']>({ messageBytes: asCount, queueMessages: asCount, queueBytes: asCount }),
     lost: orAbsent(asLost),
     authMs: orAbsent(asDuration),
   });
@@ -152,6 +152,8 @@ export function encodePing(pacingMs?: number): string {
   return `p${JSON.stringify({ pacingMs })}`;
 }
 
+/** As `encodePing` writes it without news. */
+export const PING = 'p{}';
 export const PONG = 'q{}';
 
 /** The pacing window of a ping, when it brings a new one. */
@@ -192,9 +194,14 @@ function readFields<T>(body: Body, readers: { readonly [K in keyof T & string]: 
   return fields as T;
 }
 
+/** An object with these fields. */
+function asRecord<T>(readers: { readonly [K in keyof T & string]: Reader<T[K]> }): Reader<T> {
+  return (value, field) => readFields(asObject(value, field), readers);
+}
+
 /** Absent or null: undefined. */
 function orAbsent<T>(read: Reader<T>): Reader<T | undefined> {
-  return (value, field) => (value === undefined || value === null ? undefined : read(value, field));
+  return (value, field) => (value == null ? undefined : read(value, field));
 }
 
 /** Absent or null: undefined. */
@@ -206,10 +213,22 @@ export function count(body: Body, field: string): number {
   return asCount(body[field], field);
 }
 
-export function asCount(value: unknown, field: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw unexpected(field, 'a whole number from 0 to 2^53 - 1', value);
+/** Reads a whole number within these bounds. */
+function whole(least: number, most: number): Reader<number> {
+  return (value, field) => {
+    const number = value as number;
+    if (Number.isSafeInteger(value) && number >= least && number <= most) return number;
+    throw unexpected(field, `a whole number from ${least} to ${most}`, value);
+  };
 }
+
+export const asCount: Reader<number> = /* @__PURE__ */ whole(0, Number.MAX_SAFE_INTEGER);
+const asDuration: Reader<number> = /* @__PURE__ */ whole(0, MAX_DURATION_MS);
+const asInterval: Reader<number> = /* @__PURE__ */ whole(1, MAX_DURATION_MS);
+const asLost: Reader<LostRange> = /* @__PURE__ */ asRecord<LostRange>({
+  from: asCount,
+  to: (end, field) => (end == null ? null : asCount(end, field)),
+});
 
 /** Milliseconds that fit a timer: a longer one would fire at once. */
 export function duration(body: Body, field: string): number {
@@ -219,16 +238,6 @@ export function duration(body: Body, field: string): number {
 /** Milliseconds of something that repeats: 0 would never rest. */
 export function interval(body: Body, field: string): number {
   return asInterval(body[field], field);
-}
-
-function asDuration(value: unknown, field: string): number {
-  if (asCount(value, field) <= MAX_DURATION_MS) return value as number;
-  throw unexpected(field, 'at most 2^31 - 1 ms', value);
-}
-
-function asInterval(value: unknown, field: string): number {
-  if (asDuration(value, field) > 0) return value as number;
-  throw unexpected(field, 'at least 1 ms', value);
 }
 
 export function asString(value: unknown, field: string): string {
@@ -253,14 +262,4 @@ function asCloseCode(value: unknown, field: string): number {
 function asCause(value: unknown, field: string): Rehomed['cause'] {
   if (value === 'handoff' || value === 'failover') return value;
   throw unexpected(field, 'handoff or failover', value);
-}
-
-function asLimits(value: unknown, field: string): Welcome['limits'] {
-  const limits = { messageBytes: asCount, queueMessages: asCount, queueBytes: asCount };
-  return readFields<Welcome['limits']>(asObject(value, field), limits);
-}
-
-function asLost(value: unknown, field: string): LostRange {
-  const { from, to } = readFields(asObject(value, field), { from: asCount, to: orAbsent(asCount) });
-  return { from, to: to ?? null };
 }
