@@ -63,7 +63,7 @@ describe('recent messages', () => {
     short.prepend(frames(3, 5), 4);
     for (const frame of frames(1, MAX_RECENT_MESSAGES)) forgetful.push(frame);
     expect([open, short, forgetful].map(({ isWhole }) => isWhole)).toEqual([false, true, false]);
-    forgetful.push(...frames(MAX_RECENT_MESSAGES + 1, MAX_RECENT_MESSAGES + 1));
+    for (const frame of frames(MAX_RECENT_MESSAGES + 1, MAX_RECENT_MESSAGES + 1)) forgetful.push(frame);
     expect(forgetful.isWhole).toBe(true);
   });
 });
