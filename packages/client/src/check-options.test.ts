@@ -39,6 +39,7 @@ describe('options', () => {
     [{ connectTimeoutMs: 2 ** 31 }, 'connectTimeoutMs: expected a whole number from 1 to 2147483647, got 2147483648'],
     [{ probeTimeoutMs: '2s' }, 'probeTimeoutMs: expected a whole number from 1 to 2147483647, got string'],
     [{ token: 'secret' }, 'token: expected function, got string'],
+    [{ token: '' }, 'token: expected function, got string'],
     [{ protocols: 'chat' }, 'protocols: expected array, got string'],
     [{ binaryType: 'nodebuffer' }, 'binaryType: expected arraybuffer,blob, got string'],
   ])('%j are refused', (options, message) => {

@@ -42,8 +42,11 @@ function expect(name: string, rule: Rule, value: unknown): void {
   if (typeof rule === 'number') {
     const isRight = Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= rule;
     if (!isRight) throw bad(name, `a whole number from 1 to ${rule}`, type === 'number' ? value : type);
-    // The value is not told: it may be a secret that was put in the wrong place.
-  } else if (rule !== type && !rule.includes(value as string)) throw bad(name, String(rule), type);
+    return;
+  }
+  const isRight = typeof rule === 'string' ? type === rule : rule.includes(value as string);
+  // The value is not told: it may be a secret that was put in the wrong place.
+  if (!isRight) throw bad(name, String(rule), type);
 }
 
 function bad(what: string, expected: string, got: unknown): ClientError {
