@@ -7,7 +7,7 @@
  * read. So nothing has to wait for the read, and nothing that came meanwhile is lost.
  */
 import { encodeTopicMessage } from '@holdfast/protocol';
-import type { TopicMessage } from '@holdfast/state';
+import { MAX_READ_MESSAGES, type TopicMessage } from '@holdfast/state';
 
 export interface RecentFrame {
   readonly offset: number;
@@ -16,8 +16,8 @@ export interface RecentFrame {
   readonly bytes: Uint8Array;
 }
 
-/** Clients that miss more, of either, are not caught up. */
-export const MAX_RECENT_MESSAGES = 300;
+/** Clients that miss more, of either, are not caught up: it is what one read of the store gives. */
+export const MAX_RECENT_MESSAGES: number = MAX_READ_MESSAGES;
 export const MAX_RECENT_BYTES: number = 1024 * 1024;
 
 export class RecentMessages {
