@@ -1,33 +1,14 @@
 /** The one pool and the one route of a run. Heartbeats are short: a run is short, and silence has to be noticed in it. */
 import type { PoolConfig, RouteLimits } from '../../../packages/worker/src/config.js';
 import type { SessionRoute } from '../../../packages/worker/src/session/session-end.js';
+import { NO_LIMITS } from '../../../packages/worker/src/testing/limits.js';
 import type { Schedule } from '../schedule.js';
 
 export const POOL = 'pool';
 /** Of workers and backends. */
 export const SECRET = 'a secret of the simulation';
 
-const LIMITS: RouteLimits = {
-  messageBytes: 1024 * 1024,
-  messagesPerSecond: 0,
-  bytesPerSecond: 0,
-  messagesPerSecondPerAddress: 0,
-  bytesPerSecondPerAddress: 0,
-  messagesPerSecondPerPrincipal: 0,
-  bytesPerSecondPerPrincipal: 0,
-  messagesPerSecondPerRoute: 0,
-  bytesPerSecondPerRoute: 0,
-  ipv6Prefix: 64,
-  connections: 0,
-  connectionsPerAddress: 0,
-  connectionsPerPrincipal: 0,
-  newPerSecond: 0,
-  newPerSecondPerAddress: 0,
-  newPerSecondPerPrincipal: 0,
-  idleMs: 20_000,
-  lifetimeMs: 0,
-  bufferBytes: 1024 * 1024,
-};
+const LIMITS: RouteLimits = { ...NO_LIMITS, messageBytes: 1024 * 1024, idleMs: 20_000, bufferBytes: 1024 * 1024 };
 
 export function routeOf(): SessionRoute {
   return { name: 'route', limits: LIMITS, auth: undefined };

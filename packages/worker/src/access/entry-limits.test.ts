@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RouteLimits } from '../config.js';
 import { EntryLimits } from './entry-limits.js';
 import { SharedRates } from './shared-rates.js';
-import { LIMITS } from './testing/limits.js';
+import { NO_LIMITS } from '../testing/limits.js';
 
 const NONE_REFUSED = -1;
 
@@ -30,7 +30,7 @@ describe('the limits of who comes in', () => {
   }
 
   function route(limits: Partial<RouteLimits>): { name: string; limits: RouteLimits } {
-    return { name: 'web', limits: { ...LIMITS, ...limits } };
+    return { name: 'web', limits: { ...NO_LIMITS, ...limits } };
   }
 
   it('asks nobody where there is none', async () => {

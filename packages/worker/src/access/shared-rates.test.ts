@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RouteLimits } from '../config.js';
 import { ClientRates, clientRates, withShared } from './client-rates.js';
 import { type HeldRates, SharedRates } from './shared-rates.js';
-import { LIMITS } from './testing/limits.js';
+import { NO_LIMITS } from '../testing/limits.js';
 
 describe('rates that clients have in common', () => {
   let bounds = 0;
@@ -18,7 +18,7 @@ describe('rates that clients have in common', () => {
   });
 
   function hold(address: string, limits: Partial<RouteLimits>, name = 'web'): HeldRates {
-    const held = rates.hold({ name, limits: { ...LIMITS, ...limits } }, [
+    const held = rates.hold({ name, limits: { ...NO_LIMITS, ...limits } }, [
       ['address', address],
       ['route', '*'],
     ]);
@@ -30,7 +30,7 @@ describe('rates that clients have in common', () => {
     new ClientRates(pairs).exceeded(bytes, performance.now());
 
   it('are none where none is limited', () => {
-    const held = rates.hold({ name: 'web', limits: { ...LIMITS, messagesPerSecond: 1 } }, [['address', 'a']]);
+    const held = rates.hold({ name: 'web', limits: { ...NO_LIMITS, messagesPerSecond: 1 } }, [['address', 'a']]);
     expect([held, rates.size]).toEqual([undefined, 0]);
   });
 
@@ -107,7 +107,7 @@ describe('rates that clients have in common', () => {
   });
 
   it('are asked after the client’s own', () => {
-    const limits = { ...LIMITS, messagesPerSecond: 1, messagesPerSecondPerAddress: 5 };
+    const limits = { ...NO_LIMITS, messagesPerSecond: 1, messagesPerSecondPerAddress: 5 };
     const held = hold('a', limits);
     const client = withShared(clientRates(limits, performance.now()), held.pairs);
     expect(client?.exceeded(1, performance.now())).toBeUndefined();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RouteConfig, RouteMatch } from '../config.js';
+import { NO_LIMITS } from '../testing/limits.js';
 import { requestWith } from '../testing/requests.js';
 import { hostWithoutPort } from './match.js';
 import { Router } from './router.js';
@@ -14,27 +15,7 @@ function route(name: string, match: Partial<RouteMatch>): RouteConfig {
     origins: undefined,
     compression: false,
     auth: undefined,
-    limits: {
-      messageBytes: 1024,
-      messagesPerSecond: 0,
-      bytesPerSecond: 0,
-      messagesPerSecondPerAddress: 0,
-      bytesPerSecondPerAddress: 0,
-      messagesPerSecondPerPrincipal: 0,
-      bytesPerSecondPerPrincipal: 0,
-      messagesPerSecondPerRoute: 0,
-      bytesPerSecondPerRoute: 0,
-      ipv6Prefix: 64,
-      connections: 0,
-      connectionsPerAddress: 0,
-      connectionsPerPrincipal: 0,
-      newPerSecond: 0,
-      newPerSecondPerAddress: 0,
-      newPerSecondPerPrincipal: 0,
-      idleMs: 1000,
-      lifetimeMs: 0,
-      bufferBytes: 1024,
-    },
+    limits: { ...NO_LIMITS, messageBytes: 1024, idleMs: 1000, bufferBytes: 1024 },
   };
 }
 

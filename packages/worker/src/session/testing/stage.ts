@@ -21,6 +21,7 @@ import { Traffic } from '../../observe/traffic.js';
 import type { Pool } from '../../pool/pool.js';
 import { Pools } from '../../pool/pools.js';
 import { ScriptedBackend, type ScriptedBackendOptions } from '../../trunk/testing/scripted-backend.js';
+import { NO_LIMITS } from '../../testing/limits.js';
 import type { Identity } from '../authenticate.js';
 import type { SessionEnd, SessionSummary } from '../session-end.js';
 import { Sessions } from '../sessions.js';
@@ -46,27 +47,7 @@ export interface ConnectOptions {
   readonly identity?: Identity;
 }
 
-const LIMITS: RouteLimits = {
-  messageBytes: 1024,
-  messagesPerSecond: 0,
-  bytesPerSecond: 0,
-  messagesPerSecondPerAddress: 0,
-  bytesPerSecondPerAddress: 0,
-  messagesPerSecondPerPrincipal: 0,
-  bytesPerSecondPerPrincipal: 0,
-  messagesPerSecondPerRoute: 0,
-  bytesPerSecondPerRoute: 0,
-  ipv6Prefix: 64,
-  connections: 0,
-  connectionsPerAddress: 0,
-  connectionsPerPrincipal: 0,
-  newPerSecond: 0,
-  newPerSecondPerAddress: 0,
-  newPerSecondPerPrincipal: 0,
-  idleMs: 120_000,
-  lifetimeMs: 0,
-  bufferBytes: 4096,
-};
+const LIMITS: RouteLimits = { ...NO_LIMITS, messageBytes: 1024, idleMs: 120_000, bufferBytes: 4096 };
 const SESSION: SessionPoolConfig = {
   trunkPath: '/.holdfast/trunk',
   onBackendLoss: 'rehome',

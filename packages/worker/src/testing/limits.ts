@@ -1,7 +1,7 @@
-/** The limits of a route that limits nothing. */
-import type { RouteLimits } from '../../config.js';
+/** The limits of a route that limits nothing; the sizes are the smallest there are. */
+import type { RouteLimits } from '../config.js';
 
-export const LIMITS: RouteLimits = {
+export const NO_LIMITS: RouteLimits = {
   messageBytes: 1,
   messagesPerSecond: 0,
   bytesPerSecond: 0,
