@@ -47,10 +47,9 @@ export class Rehoming {
 
   // What happens to backends.
 
-  /** @param withinMs what the backend waits for. */
-  onDrain(link: Link, withinMs: number = Infinity): void {
+  onDrain(link: Link): void {
     const sessions = [...this.#sessions].filter((session) => session.link === link);
-    this.#handoffs.add(link, sessions, withinMs);
+    this.#handoffs.add(link, sessions);
   }
 
   /** The life that was lost is back: it still has them. */
