@@ -1,18 +1,9 @@
 /** What may be asked of a session, and what is said about everything else. */
 import { describe, expect, it } from 'vitest';
 import { checkOptions } from './check-options.js';
-import { ClientError } from './errors.js';
 import type { SessionOptions } from './options.js';
+import { codeOf } from './testing/code-of.js';
 import { FakeNetwork } from './testing/fake-websocket.js';
-
-function codeOf(act: () => unknown): string | undefined {
-  try {
-    act();
-  } catch (error) {
-    return error instanceof ClientError ? `${error.code} ${error.message}` : String(error);
-  }
-  return undefined;
-}
 
 describe('options', () => {
   it('that can be meant come back as they are', () => {

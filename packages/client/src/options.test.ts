@@ -1,22 +1,13 @@
 /** What a session goes by when nothing, or something, is said. */
 import { CLIENT_QUEUE } from '@holdfast/protocol';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ClientError } from './errors.js';
 import { DEFAULTS, resolveOptions, type SessionOptions } from './options.js';
+import { codeOf } from './testing/code-of.js';
 import { FakeNetwork } from './testing/fake-websocket.js';
 
 const { webSocket } = new FakeNetwork();
 
 afterEach(() => void vi.unstubAllGlobals());
-
-function codeOf(act: () => unknown): string | undefined {
-  try {
-    act();
-  } catch (error) {
-    return error instanceof ClientError ? `${error.code} ${error.message}` : String(error);
-  }
-  return undefined;
-}
 
 describe('options', () => {
   it('are the defaults where nothing is said', () => {

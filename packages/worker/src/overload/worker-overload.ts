@@ -47,9 +47,8 @@ function apply({ keepAlive, sessions }: OverloadParts, level: OverloadLevel): vo
 function shed({ links, sessions, traffic }: OverloadParts): void {
   for (const connection of largestBuffers([...links, ...sessions.all])) {
     traffic.boundHit('overload_buffers');
-    if (isSession(connection) && sessions.silence(connection)) continue;
-    if (isSession(connection)) connection.cut(CloseCode.TryAgainLater, DETAIL);
-    else connection.letGo(CloseCode.TryAgainLater, TOO_SLOW, DETAIL);
+    if (!isSession(connection)) connection.letGo(CloseCode.TryAgainLater, TOO_SLOW, DETAIL);
+    else if (!sessions.silence(connection)) connection.cut(CloseCode.TryAgainLater, DETAIL);
   }
 }
 

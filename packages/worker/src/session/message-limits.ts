@@ -13,6 +13,7 @@ export interface Breach {
 }
 
 export const TOO_BIG: Breach = { bound: 'message_bytes', code: CloseCode.MessageTooBig, reason: 'message too big' };
+
 /** Of a session's client: the backend of the moment may take no larger ones. */
 export function largestMessageBytes({
   route,

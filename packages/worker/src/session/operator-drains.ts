@@ -1,7 +1,7 @@
 /**
  * Session backends that somebody else than themselves has set to draining (an operator, the DNS): their sessions are handed
- * over (or closed, as the pool wants it) like those of one that announces it, as long as another backend is there to take them. Where none is, they stay, and are
- * looked for again: a session without a backend is worse than one at a backend that would rather be without it.
+ * over, or closed where the pool wants that, like those of one that announces it, as long as another backend is there to take
+ * them. Where none is, they stay, and are looked for again: a session without a backend is worse than one at a backend that would rather be without it.
  */
 import type { Link } from '../trunk/link.js';
 
