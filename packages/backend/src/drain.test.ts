@@ -24,6 +24,18 @@ describe('a drain', () => {
     expect(await stage.backend.drain()).toEqual({ handedOver: 1, parked: 0, left: 0 });
   });
 
+  it('is announced to a worker that comes meanwhile, with what is left of the time in whole milliseconds', async () => {
+    const { stage } = own;
+    const busy = stage.begin(stage.worker({ name: 'a'.repeat(16) }));
+    const drained = stage.backend.drain({ timeoutMs: 1000 });
+    await pass(100.4);
+    const late = stage.worker({ name: 'b'.repeat(16) });
+    await pass(1);
+    expect(late.of('drain').map(({ body }) => body)).toMatchObject([{ deadlineMs: 900 }]);
+    busy.stream.askHandoff();
+    await drained;
+  });
+
   it('lets the handler finish the message in hand; those behind it go to the next backend', async () => {
     const { stage } = own;
     const worker = stage.worker();

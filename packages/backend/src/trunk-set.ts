@@ -47,8 +47,9 @@ export class TrunkSet {
     for (const trunk of this.#trunks) if (trunk.worker !== undefined) trunk.out.json(kind, body);
   }
 
-  announceDrain(deadlineMs: number): void {
-    this.tell(TrunkKind.Drain, { reason: 'this backend leaves', deadlineMs });
+  /** @param leftMs what is left of the time; a worker takes whole milliseconds only. */
+  announceDrain(leftMs: number): void {
+    this.tell(TrunkKind.Drain, { reason: 'this backend leaves', deadlineMs: Math.max(0, Math.round(leftMs)) });
   }
 
   /** The longest silence that some worker takes for death; Infinity without workers. */

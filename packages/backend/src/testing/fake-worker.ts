@@ -14,8 +14,15 @@ import {
   encodeJson,
   encodeWithTail,
   type Open,
+  ProtocolError,
   readBatch,
   readDataHeader,
+  readDrain,
+  readHandoff,
+  readLoad,
+  readOpened,
+  readReady,
+  readRequest,
   type TailEntry,
   TrunkKind,
   encodeText,
@@ -66,6 +73,8 @@ const NEW_CLIENT: ClientCounters = { received: 0, lowest: 1, sent: 0 };
 export class FakeWorker {
   readonly heard: Heard[] = [];
   readonly requests: FakeRequest[] = [];
+  /** What a real worker would have closed the trunk for. */
+  readonly refusals: string[] = [];
   readonly transport: FakeTransport;
   readonly #options: FakeWorkerOptions;
   readonly #writer = new BatchWriter();
@@ -163,12 +172,22 @@ export class FakeWorker {
       onFrame: (stream, kind, bytes, start, end) => {
         const payload = new Uint8Array(bytes.subarray(start, end));
         const name = NAMES.get(kind) ?? `0x${kind.toString(16)}`;
+        this.#judge(kind, payload);
         this.heard.push({ stream, kind: name, batch: this.#batches, ...contentOf(kind, payload) });
         if (kind === TrunkKind.Challenge) this.#prove(decodeJson(payload));
         if (kind === TrunkKind.Ping) this.say(0, TrunkKind.Pong, payload);
         if (kind === TrunkKind.Request) this.#onRequest(payload);
       },
     });
+  }
+
+  #judge(kind: number, payload: Uint8Array): void {
+    try {
+      READERS.get(kind)?.(bodyOf(payload).json);
+    } catch (error) {
+      if (error instanceof ProtocolError) this.refusals.push(error.message);
+      else throw error;
+    }
   }
 
   #prove({ nonce }: Json): void {
@@ -194,7 +213,7 @@ export class FakeWorker {
   }
 
   #onRequest(payload: Uint8Array): void {
-    const { json, tail } = payload[0] === 0x7b ? { json: decodeJson(payload), tail: [] } : decodeWithTail(payload);
+    const { json, tail } = bodyOf(payload);
     const request = { ref: json['ref'] as number, op: String(json['op']), body: json, tail };
     this.requests.push(request);
     const result = this.#options.onRequest?.(request);
@@ -319,6 +338,22 @@ export class FakeTransport implements TrunkTransport {
     this.end ??= { code, reason };
     this.onClose?.(code, reason);
   }
+}
+
+/** As a real worker reads them. */
+const READERS: ReadonlyMap<number, (body: Json) => unknown> = new Map([
+  [TrunkKind.Ready, readReady],
+  [TrunkKind.Drain, readDrain],
+  [TrunkKind.Load, readLoad],
+  [TrunkKind.Opened, readOpened],
+  [TrunkKind.Handoff, readHandoff],
+  [TrunkKind.Request, readRequest],
+]);
+
+const OPENING_BRACE = 0x7b;
+
+function bodyOf(payload: Uint8Array): { readonly json: Json; readonly tail: readonly TailEntry[] } {
+  return payload[0] === OPENING_BRACE ? { json: decodeJson(payload), tail: [] } : decodeWithTail(payload);
 }
 
 const JSON_KINDS: ReadonlySet<number> = new Set([

@@ -1,5 +1,5 @@
 /** A backend for tests with an application that writes down what it is told, and workers over memory. */
-import { afterEach, beforeEach, vi } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { type Backend, createBackend } from '../backend.js';
 import type { BackendError } from '../errors.js';
 import type { MessageInfo } from '../handler-queue.js';
@@ -29,6 +29,7 @@ export class Stage {
   readonly backend: Backend;
   readonly seen: Seen[] = [];
   readonly errors: BackendError[] = [];
+  readonly workers: FakeWorker[] = [];
   /** What the application does with a message. */
   handle: (session: BackendSession, data: Payload, info: MessageInfo) => unknown = () => undefined;
 
@@ -41,6 +42,7 @@ export class Stage {
   /** A worker that has proved itself. */
   worker(options: FakeWorkerOptions = {}): FakeWorker {
     const worker = FakeWorker.connect(this.backend, options);
+    this.workers.push(worker);
     vi.advanceTimersByTime(0);
     return worker;
   }
@@ -71,7 +73,7 @@ export class Stage {
   }
 }
 
-/** Call at the top of a test file: each test gets fake time and a stage, which is closed after it. */
+/** Call at the top of a test file: each test gets fake time and a stage, which is closed after it, and whose workers understood it. */
 export function useStage(options: Partial<BackendOptions> = {}): { readonly stage: Stage } {
   const current = { stage: undefined as unknown as Stage };
   beforeEach(() => {
@@ -81,6 +83,7 @@ export function useStage(options: Partial<BackendOptions> = {}): { readonly stag
   afterEach(async () => {
     await current.stage.backend.close();
     vi.useRealTimers();
+    expect(current.stage.workers.flatMap(({ refusals }) => refusals)).toEqual([]);
   });
   return current;
 }
