@@ -71,7 +71,42 @@ describe('a backend that drains', () => {
     expect(here.backend('b2').held.size).toBe(5);
   });
 
-  it('closes its sessions with 1012 where the pool asks for it', async () => {
+  it.each([
+    { gives: 'plenty of time', deadlineMs: 25_000, overMs: 400 },
+    { gives: 'little time', deadlineMs: 800, overMs: 200 },
+  ])('and gives $gives: is asked for one after the other, over $overMs ms', async ({ deadlineMs, overMs }) => {
+    const here = stage();
+    here.setState('b2', 'maintenance');
+    for (let i = 0; i < 40; i += 1) await welcomed(here);
+    here.setState('b2', 'ready');
+    const { trunk } = here.backend('b1');
+    trunk.sendJson(TRUNK_STREAM, TrunkKind.Drain, { reason: '', deadlineMs });
+    const asked = () => trunk.frames.filter(({ kind }) => kind === TrunkKind.Handoff).length;
+    await settle(overMs / 2);
+    expect(asked()).toBeGreaterThan(14);
+    expect(asked()).toBeLessThan(26);
+    await settle(overMs / 2 + 40);
+    expect(asked()).toBe(40);
+  });
+
+  it('and was drained by an operator before: is asked within the time that it gives', async () => {
+    const here = stage();
+    here.setState('b2', 'maintenance');
+    for (let i = 0; i < 40; i += 1) await welcomed(here);
+    here.setState('b2', 'ready');
+    here.setState('b1', 'draining');
+    const { trunk } = here.backend('b1');
+    const asked = () => trunk.frames.filter(({ kind }) => kind === TrunkKind.Handoff).length;
+    for (let waitedMs = 0; asked() === 0 && waitedMs < 1000; waitedMs += 20) await settle();
+    trunk.sendJson(TRUNK_STREAM, TrunkKind.Drain, { reason: '', deadlineMs: 800 });
+    await settle(100);
+    expect(asked()).toBeGreaterThan(14);
+    expect(asked()).toBeLessThan(26);
+    await settle(140);
+    expect(asked()).toBe(40);
+  });
+
+  it('closes its sessions with 1012, one after the other, where the pool asks for it', async () => {
     const here = stage({ session: { onBackendLoss: 'close' } });
     here.setState('b2', 'maintenance');
     const clients: FakeClient[] = [];
@@ -80,6 +115,9 @@ describe('a backend that drains', () => {
     here.setState('b1', 'draining');
     const closed = () => clients.filter((client) => client.closed?.code === CloseCode.ServiceRestart).length;
     for (let waitedMs = 0; closed() === 0 && waitedMs < 1000; waitedMs += 20) await settle();
+    await settle(200);
+    expect(closed()).toBeGreaterThan(10);
+    expect(closed()).toBeLessThan(30);
     await settle(400);
     expect(closed()).toBe(40);
   });

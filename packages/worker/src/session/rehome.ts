@@ -47,9 +47,10 @@ export class Rehoming {
 
   // What happens to backends.
 
-  onDrain(link: Link): void {
+  /** @param withinMs what the backend waits for. */
+  onDrain(link: Link, withinMs: number = Infinity): void {
     const sessions = [...this.#sessions].filter((session) => session.link === link);
-    this.#handoffs.add(link, sessions);
+    this.#handoffs.add(link, sessions, withinMs);
   }
 
   /** The life that was lost is back: it still has them. */
@@ -68,7 +69,7 @@ export class Rehoming {
   /** Its backend has more than its share: these go to another one, if there is one besides `avoid`. */
   handOver(link: Link, sessions: readonly Session[], avoid: ReadonlySet<Backend>): void {
     for (const session of sessions) this.#avoided.set(session, avoid);
-    this.#handoffs.add(link, sessions);
+    this.#handoffs.add(link, sessions, Infinity);
   }
 
   // What happens to sessions.

@@ -304,8 +304,8 @@ export class Sessions implements SessionHost<Session>, LinkListener {
     this.#rehoming.onGone(link);
   }
 
-  onDrain(link: Link): void {
-    this.#rehoming.onDrain(link);
+  onDrain(link: Link, withinMs?: number): void {
+    this.#rehoming.onDrain(link, withinMs);
   }
 
   onRequest(link: Link, trunk: Trunk, request: TrunkRequest): void {

@@ -20,8 +20,8 @@ export interface LinkListener {
   onReturned(link: Link): void;
   /** Its sessions need another backend. */
   onGone(link: Link): void;
-  /** Its sessions are to leave. */
-  onDrain(link: Link): void;
+  /** Its sessions are to leave, within so long. */
+  onDrain(link: Link, withinMs: number): void;
   onRequest(link: Link, trunk: Trunk, request: TrunkRequest): void;
 }
 
@@ -142,7 +142,7 @@ export class Link implements TrunkListener {
     clearTimeout(this.#redialTimer);
     this.pool.setLinked(this.backend, false);
     if (this.isReturning) this.#settleReturn(false);
-    if (this.#trunk?.backend !== undefined) this.#options.listener.onDrain(this);
+    if (this.#trunk?.backend !== undefined) this.#options.listener.onDrain(this, LEAVE_WITHIN_MS);
     this.tick(performance.now());
   }
 
@@ -186,7 +186,7 @@ export class Link implements TrunkListener {
     this.#hasDrained = true;
     this.#options.log.info({ ...this.#names(), reason, deadlineMs }, 'backend drains');
     this.pool.setLinked(this.backend, false);
-    this.#options.listener.onDrain(this);
+    this.#options.listener.onDrain(this, deadlineMs);
   }
 
   onLoad(_trunk: Trunk, load: Load): void {
