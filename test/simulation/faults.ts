@@ -77,6 +77,8 @@ function strike(world: World, fault: TimedFault): void {
       return pause(world, backendOf(world, fault.backend).process, (resume) => after(fault.forMs, resume));
     case 'drainBackend':
       return drain(world, backendOf(world, fault.backend), (start) => after(fault.forMs, start));
+    case 'evictBackend':
+      return evict(world, backendOf(world, fault.backend), (end) => after(fault.forMs, end));
     case 'cutTrunk':
       return trunksOf(world, fault).forEach((link) => cut(link, fault.how));
     case 'stallTrunk':
@@ -110,6 +112,7 @@ function trunksOf(world: World, { worker, backend }: { worker: Index; backend: I
 export function healAll({ network, state, clients, workers, backends, clock }: World): void {
   network.heal();
   state.outage = undefined;
+  for (const worker of workers) for (const { name } of backends) worker.setState(name, 'ready');
   for (const { process } of [...clients, ...workers, ...backends]) process.resume(false);
   for (const place of [...workers, ...backends]) if (place.process.state === 'dead') place.start();
   clock.schedule(clock.nobody, 0, () => undefined);
@@ -138,6 +141,16 @@ function end(place: Place, later: (start: () => void) => void): void {
   later(() => {
     if (place.process.state === 'dead') place.start();
   });
+}
+
+/** By the word of an operator, which every worker hears. */
+function evict(
+  { workers }: World,
+  { name }: Place & { readonly name: string },
+  later: (end: () => void) => void,
+): void {
+  for (const worker of workers) worker.setState(name, 'draining');
+  later(() => workers.forEach((worker) => worker.setState(name, 'ready')));
 }
 
 /** A process that ends in order stays until its connections are closed at both ends. */

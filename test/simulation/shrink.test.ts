@@ -8,7 +8,7 @@ const RECONNECT = { kind: 'reconnectClient', atMs: 1500, client: 0 } as const;
 const SCHEDULE: Schedule = {
   seed: 1,
   story: undefined,
-  isSingle: false,
+  isMild: false,
   clients: 3,
   rate: 8,
   windowMs: 120_000,
@@ -31,7 +31,7 @@ describe('shrinking', () => {
     const { schedule, violations } = await shrink(SCHEDULE);
     expect(violations[0]?.slice(0, 2)).toBe(whole.violations[0]?.slice(0, 2));
     expect(schedule.faults.length).toBeLessThan(SCHEDULE.faults.length);
-    expect(schedule).toMatchObject({ seed: 1, isSingle: false });
+    expect(schedule).toMatchObject({ seed: 1, isMild: false });
     for (const fault of schedule.faults) {
       const { violations: without } = await runSchedule({
         ...schedule,

@@ -96,7 +96,21 @@ const recordIsBehind: Story = (random) => {
   ];
 };
 
+/** A session is on its way to another backend when its client loses the connection, and comes back somewhere else. */
+const handoverMeetsCut: Story = (random) => {
+  const kind = random.pick<'drainBackend' | 'evictBackend'>(['drainBackend', 'evictBackend']);
+  return [
+    { atMs: 0, kind: 'slowNetwork', delayMs: random.between(5, 100), forMs: 4000 },
+    { atMs: 10, kind, backend: 'serving', forMs: random.between(500, 3000) },
+    { atMs: random.between(10, 1500), kind: 'cutClient', client: 0, how: random.pick<Cut>(['reset', 'dialled']) },
+  ];
+};
+
+/** Of these nothing may be lost. */
+const MILD_STORIES = { handoverMeetsCut } satisfies Record<string, Story>;
+
 const STORIES = {
+  ...MILD_STORIES,
   moveMeetsCrash,
   heirDies,
   openIsOvertaken,
@@ -110,6 +124,8 @@ const STORIES = {
 export type StoryName = keyof typeof STORIES;
 
 export const STORY_NAMES: readonly StoryName[] = Object.keys(STORIES) as StoryName[];
+
+export const MILD_STORY_NAMES: readonly StoryName[] = Object.keys(MILD_STORIES) as StoryName[];
 
 export function tellStory(name: StoryName, random: Random): readonly TimedFault[] {
   return STORIES[name](random);

@@ -105,8 +105,8 @@ export class BackendCore implements TrunkListener<SessionCore> {
   }
 
   async drain(timeoutMs: number): Promise<DrainReport> {
-    const { sessions, lot } = this.keeper;
-    const drain = new Drain({ sessions, lot, timeoutMs, closeTrunks: () => this.#trunks.closeAll() });
+    const { sessions, givenAway, lot } = this.keeper;
+    const drain = new Drain({ sessions, givenAway, lot, timeoutMs, closeTrunks: () => this.#trunks.closeAll() });
     this.#drainUntilMs = performance.now() + timeoutMs;
     this.keeper.beginDrain(drain);
     this.#trunks.announceDrain(timeoutMs);
@@ -146,6 +146,10 @@ export class BackendCore implements TrunkListener<SessionCore> {
     this.keeper.sessions.onStreamFrame(core, kind, payload);
   }
 
+  onStrayClose(trunk: Trunk<SessionCore>, stream: number): void {
+    this.keeper.givenAway.onTaken(trunk, stream);
+  }
+
   onAuthenticate(trunk: Trunk<SessionCore>, ref: number, request: AuthenticateBody): void {
     const { authenticate } = this.#options;
     void answerAuthenticate({ trunk, ref, request }, authenticate, (error) => {
@@ -167,6 +171,7 @@ export class BackendCore implements TrunkListener<SessionCore> {
     this.#trunks.delete(trunk);
     this.#onTrunksChanged();
     for (const core of trunk.streams.values()) core.detach(end);
+    this.keeper.onTrunkClosed(trunk);
     if (failure === undefined) this.#options.log.info({ worker, ...end }, 'trunk closed');
     else this.#onTrunkFailed(worker, end, failure);
     if (worker !== '') this.#listener.onTrunk(worker, 'closed', end);

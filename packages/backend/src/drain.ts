@@ -17,6 +17,7 @@ export interface DrainReport {
 
 export interface DrainOptions {
   readonly sessions: Iterable<SessionCore> & { readonly size: number };
+  readonly givenAway: { readonly size: number };
   readonly lot: ParkingLot;
   readonly timeoutMs: number;
   readonly closeTrunks: () => void;
@@ -42,7 +43,7 @@ export class Drain {
   async run(): Promise<DrainReport> {
     const { sessions, timeoutMs } = this.#options;
     for (const core of sessions) if (core.attachment === undefined) this.onDetached(core);
-    if (sessions.size > 0) await this.#emptyWithin(timeoutMs);
+    if (!this.#isEmpty) await this.#emptyWithin(timeoutMs);
     const taken = await this.#parkRest();
     // Not before the trunks are gone: a worker that is told that a stream is over would tell its client so.
     this.#options.closeTrunks();
@@ -62,7 +63,12 @@ export class Drain {
 
   onEnded(core: SessionCore): void {
     this.#toPark.delete(core);
-    if (this.#options.sessions.size === 0) this.#onEmpty();
+    this.onGone();
+  }
+
+  /** One less is left, of those that are here or of those that were given away. */
+  onGone(): void {
+    if (this.#isEmpty) this.#onEmpty();
   }
 
   /** Until it works, or the deadline. */
@@ -80,9 +86,13 @@ export class Drain {
     }
   }
 
+  get #isEmpty(): boolean {
+    return this.#options.sessions.size + this.#options.givenAway.size === 0;
+  }
+
   async #park(core: SessionCore): Promise<boolean> {
-    if (!core.exchange.isSettled) return false;
-    const { attachment } = core;
+    const { attachment, exchange } = core;
+    if (!exchange.isSettled && (attachment !== undefined || !exchange.settleAlone())) return false;
     const result = await this.#options.lot.park(core, core.parking ?? newParking(), true);
     // Attached meanwhile: somebody may yet take it.
     if (result !== 'parked' || core.attachment !== attachment) return false;

@@ -156,6 +156,16 @@ export class Exchange {
   }
 
   /**
+   * Its client has gone before it said how far it got: all that is kept is taken to be missing there. False: after a failover only
+   * the client knows which numbers are taken.
+   */
+  settleAlone(): boolean {
+    if (this.#restored?.isFailover === true) return false;
+    if (this.#restored !== undefined) this.sync({ received: this.#restored.ackedDown, lowest: 1, sent: this.handled });
+    return true;
+  }
+
+  /**
    * What the answer to an open acknowledges. As on data frames, nothing whose answer may still wait here: should this backend
    * die before that has left, only the client can have the message handled again. The last data frame then acknowledges it.
    */

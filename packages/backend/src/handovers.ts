@@ -4,12 +4,13 @@
  * by the next backend too.
  */
 import { CloseCode, TrunkKind } from '@holdfast/protocol';
+import type { Given } from './given-away.js';
 import type { Attachment, SessionCore } from './session-core.js';
 import { encodeState } from './state-codec.js';
 
 export interface HandoversOptions {
   readonly timeoutMs: number;
-  readonly onHandedOver: () => void;
+  readonly onHandedOver: (given: Given) => void;
   readonly onBadState: (error: unknown, core: SessionCore) => void;
 }
 
@@ -63,10 +64,12 @@ export class Handovers {
       trunk.out.end(stream, { kind: 'close', ...core.end });
       return core.finish(core.end);
     }
-    const { counters, begunUpTo: received, tail } = core.exchange;
-    trunk.out.jsonWithTail(stream, TrunkKind.Handoff, { ...counters, received, state: this.#stateOf(core) }, tail);
+    const { tail, begunUpTo: received } = core.exchange;
+    const counters = { ...core.exchange.counters, received };
+    const state = this.#stateOf(core);
+    trunk.out.jsonWithTail(stream, TrunkKind.Handoff, { ...counters, state }, tail);
+    this.#options.onHandedOver({ core, attachment, counters, state, tail });
     core.finish(HANDED_OVER);
-    this.#options.onHandedOver();
   }
 
   #stateOf(core: SessionCore): string | undefined {

@@ -46,7 +46,7 @@ export class ParkingLot {
       if (this.#inFlight >= MAX_IN_FLIGHT) return;
       const { parking } = core;
       // Numbers that are not final yet cannot be parked; whoever gives them a meaning attaches the session.
-      if (parking === undefined || parking.isRefused || !core.exchange.isSettled) this.#pending.delete(core);
+      if (parking === undefined || parking.isRefused || !core.exchange.settleAlone()) this.#pending.delete(core);
       else if (!parking.isInFlight && parking.retryAtMs <= nowMs) {
         const trunk = this.#options.pickTrunk();
         if (trunk === undefined) return;

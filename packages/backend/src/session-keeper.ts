@@ -8,11 +8,12 @@ import { Commits } from './commits.js';
 import type { Drain } from './drain.js';
 import { BackendError } from './errors.js';
 import type { AcknowledgeMode } from './exchange.js';
+import { GivenAway } from './given-away.js';
 import type { MessageInfo } from './handler-queue.js';
 import { Handovers } from './handovers.js';
 import { OwedAcks } from './owed-acks.js';
 import { ParkingLot } from './parking.js';
-import type { SessionCore, SessionHost } from './session-core.js';
+import { newParking, type SessionCore, type SessionHost } from './session-core.js';
 import { Sessions } from './sessions.js';
 import type { Trunk } from './trunk.js';
 
@@ -39,6 +40,7 @@ export class SessionKeeper implements SessionHost {
   readonly sessions: Sessions;
   readonly commits: Commits;
   readonly lot: ParkingLot;
+  readonly givenAway: GivenAway = new GivenAway(() => this.#drain?.onGone());
   readonly #options: SessionKeeperOptions;
   readonly #handovers: Handovers;
   readonly #owedAcks = new OwedAcks();
@@ -57,11 +59,19 @@ export class SessionKeeper implements SessionHost {
       onFenced: (core) => core.giveUp(),
       onBadState,
     });
-    this.#handovers = new Handovers({ timeoutMs, onHandedOver: () => this.#drain?.onHandedOver(), onBadState });
+    this.#handovers = new Handovers({
+      timeoutMs,
+      onHandedOver: (given) => {
+        this.givenAway.add(given);
+        this.#drain?.onHandedOver();
+      },
+      onBadState,
+    });
     this.sessions = new Sessions({
       host: this,
       acknowledge: options.acknowledge,
       refuses: (open) => this.#refuses(open),
+      takeBack: (open) => this.givenAway.takeBack(open),
       onBegun,
       onHandoffAsked: (core) => this.#handovers.begin(core),
       onSynced: (core) => this.#handovers.review(core),
@@ -73,9 +83,15 @@ export class SessionKeeper implements SessionHost {
     this.#drain = drain;
   }
 
+  /** What its worker had been given may be lost with it. */
+  onTrunkClosed(trunk: Trunk<SessionCore>): void {
+    for (const { core } of this.givenAway.of(trunk)) void this.lot.park(core, newParking(), true);
+  }
+
   tick(nowMs: number): void {
     this.#owedAcks.tick(nowMs);
     this.#handovers.tick(nowMs);
+    this.givenAway.tick(nowMs);
     if (this.#drain === undefined) this.lot.tick(nowMs);
     else this.#drain.tick(nowMs);
     this.#cutSlow(nowMs);

@@ -18,6 +18,7 @@ import {
 import { type AcknowledgeMode, Exchange } from './exchange.js';
 import { SessionCore, type SessionHost } from './session-core.js';
 import { decodeState } from './state-codec.js';
+import type { Given } from './given-away.js';
 import type { Trunk } from './trunk.js';
 
 export interface SessionsOptions {
@@ -25,6 +26,8 @@ export interface SessionsOptions {
   readonly acknowledge: AcknowledgeMode;
   /** This one is not wanted: there are enough, or this backend leaves. */
   readonly refuses: (open: Open) => boolean;
+  /** What a worker was given a moment ago, for a client that comes back for it. */
+  readonly takeBack: (open: Open) => Given | undefined;
   /** A session begins here; its application is to be told. */
   readonly onBegun: (core: SessionCore, open: Open) => void;
   /** A worker wants to take the session to another backend. */
@@ -62,7 +65,7 @@ export class Sessions {
     }
     if (held !== undefined && isOurs(open, held)) return this.#reattach(held, trunk, stream, open);
     if (held !== undefined) replace(held);
-    if (open.cause === 'resume') return refuse(trunk, stream, CloseCode.UnknownSession, 'not held here');
+    if (open.cause === 'resume') return this.#takeBack(trunk, stream, open);
     if (this.#options.refuses(open)) return refuse(trunk, stream, CloseCode.TryAgainLater, 'takes no more sessions');
     this.#begin(trunk, stream, open, tail);
   }
@@ -96,6 +99,13 @@ export class Sessions {
     if (client !== undefined) core.sync(client);
     sendOpened(core, client);
     core.onAttached();
+  }
+
+  #takeBack(trunk: Trunk<SessionCore>, stream: number, open: Open): void {
+    const given = this.#options.takeBack(open);
+    if (given === undefined) return refuse(trunk, stream, CloseCode.UnknownSession, 'not held here');
+    const { counters, state, tail } = given;
+    this.#begin(trunk, stream, { ...open, cause: 'handoff', counters, state }, tail);
   }
 
   #begin(trunk: Trunk<SessionCore>, stream: number, open: Open, tail: readonly TailEntry[]): void {

@@ -51,6 +51,8 @@ export interface TrunkListener<Stream> {
   onData(owner: Stream, bytes: Buffer, start: number, end: number, isBinary: boolean): void;
   /** close, detach, handoff, resync or credit. */
   onStreamFrame(owner: Stream, kind: number, payload: Uint8Array): void;
+  /** Of a stream that nobody owns any more. */
+  onStrayClose(trunk: Trunk<Stream>, stream: number): void;
   onAuthenticate(trunk: Trunk<Stream>, ref: number, request: AuthenticateBody): void;
   onAuthorize(trunk: Trunk<Stream>, ref: number, request: AuthorizeBody): void;
   /** `failure`: what was wrong with what the other end sent, when that is why. Its streams are as they were. */
@@ -181,7 +183,9 @@ export class Trunk<Stream> implements FrameVisitor {
     if (kind === TrunkKind.Open) return this.#onOpen(stream, payload);
     if (!STREAM_KINDS.has(kind)) throw unexpectedKind(kind, 'a stream');
     const owner = this.streams.get(stream);
-    if (owner !== undefined) this.#options.listener.onStreamFrame(owner, kind, payload);
+    const { listener } = this.#options;
+    if (owner !== undefined) listener.onStreamFrame(owner, kind, payload);
+    else if (kind === TrunkKind.Close) listener.onStrayClose(this, stream);
   }
 
   #onTrunkFrame(kind: number, payload: Uint8Array): void {

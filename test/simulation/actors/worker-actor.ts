@@ -3,6 +3,7 @@
  * supervisor. Killed and started again, it is the same place with another life.
  */
 import { SESSION_SUBPROTOCOL } from '@holdfast/protocol';
+import type { BackendState } from '../../../packages/worker/src/control/messages.js';
 import { Traffic } from '../../../packages/worker/src/observe/traffic.js';
 import { Pools } from '../../../packages/worker/src/pool/pools.js';
 import { Sessions } from '../../../packages/worker/src/session/sessions.js';
@@ -23,8 +24,10 @@ export class WorkerActor {
   readonly name: string;
   process: SimProcess;
   readonly #world: World;
+  readonly #states = new Map<string, BackendState>();
   #life = 0;
   #sessions: Sessions | undefined;
+  #pools: Pools | undefined;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -35,6 +38,14 @@ export class WorkerActor {
   /** Another life of it. */
   start(): void {
     this.process = this.#begin();
+  }
+
+  /** The operator's word on a backend. */
+  setState(backend: string, state: BackendState): void {
+    if (this.#states.get(backend) === state) return;
+    this.#states.set(backend, state);
+    const { process } = this;
+    this.#world.clock.schedule(process, 0, () => this.#pools && this.#tellPools(this.#pools));
   }
 
   /** Resolves when all clients have left, or its time is over. */
@@ -50,26 +61,26 @@ export class WorkerActor {
     const process = new SimProcess(this.name, clock);
     const life = `${this.name}.${this.#life}`;
     clock.schedule(process, 0, () => {
-      const pools = this.#pools(life);
+      const pools = new Pools({ random: this.#world.randomOf(`${life} pools`).next, now: Date.now });
+      this.#tellPools(pools);
       const sessions = this.#create(process, pools, life);
       this.#sessions = sessions;
+      this.#pools = pools;
       network.listen(process, (incoming) => admit(sessions, pools, incoming));
     });
     return process;
   }
 
-  #pools(life: string): Pools {
+  #tellPools(pools: Pools): void {
     const { schedule, backendNames } = this.#world;
-    const pools = new Pools({ random: this.#world.randomOf(`${life} pools`).next, now: Date.now });
     const backends = backendNames.map((name) => ({
       id: name,
       url: `http://${name}`,
       weight: 1,
-      state: 'ready' as const,
+      state: this.#states.get(name) ?? ('ready' as const),
       slowStartedAt: undefined,
     }));
     pools.update({ [POOL]: poolConfigOf(schedule) }, { [POOL]: backends });
-    return pools;
   }
 
   #create(process: SimProcess, pools: Pools, life: string): Sessions {

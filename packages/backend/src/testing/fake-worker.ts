@@ -341,7 +341,7 @@ export class FakeTransport implements TrunkTransport {
 }
 
 /** As a real worker reads them. */
-const READERS: ReadonlyMap<number, (body: Json) => unknown> = new Map([
+const READERS: ReadonlyMap<number, (body: Json) => unknown> = new Map<number, (body: Json) => unknown>([
   [TrunkKind.Ready, readReady],
   [TrunkKind.Drain, readDrain],
   [TrunkKind.Load, readLoad],

@@ -167,6 +167,23 @@ function describeRepeats(stores: Stores): void {
     expect(await one.readTail(session.sessionId, 0)).toHaveLength(2);
   });
 
+  it('takes a complete park though it has received less: what nobody has begun with is forgotten', async () => {
+    const [one] = stores();
+    const session = newSession();
+    await one.create(session);
+    const early = parkOf(session, {
+      entries: entriesOf(1, 1),
+      counters: counters({ lastDown: 1, received: 7, handled: 5 }),
+    });
+    const last = counters({ lastDown: 2, received: 6, handled: 6, isComplete: true, state: 'last' });
+    await one.park(early);
+    expect(await one.park(parkOf(session, { entries: entriesOf(2, 2), counters: last }))).toBe('parked');
+    expect(await one.lookup(session.sessionId)).toMatchObject({ parked: { ...last, generation: 1 } });
+    await one.park(early);
+    expect(await one.lookup(session.sessionId)).toMatchObject({ parked: { ...last, generation: 1 } });
+    expect(await one.readTail(session.sessionId, 0)).toHaveLength(2);
+  });
+
   it('never has a hole: refuses entries that do not follow the parked ones', async () => {
     const [one] = stores();
     const session = newSession();

@@ -21,12 +21,15 @@ export function tailWith(tail: Tail, entries: readonly TailEntry[]): Tail | 'hol
   };
 }
 
-/** Counters never go back within a generation: these are of a park that was overtaken by a later one. */
+/**
+ * Counters never go back within a generation: these are of a park that was overtaken by a later one. The one exception is
+ * `received` when the park is complete, which is the last: what no handler has begun with is forgotten then, and comes again.
+ */
 export function isLateRepeat(counters: ParkedCounters, parked: Parked | undefined): boolean {
   if (parked === undefined) return false;
   return (
     counters.handled < parked.handled ||
-    counters.received < parked.received ||
+    (counters.received < parked.received && !counters.isComplete) ||
     counters.lastDown < parked.lastDown ||
     (parked.isComplete && !counters.isComplete)
   );

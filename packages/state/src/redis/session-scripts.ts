@@ -87,7 +87,8 @@ return {'rebound', '', redis.call('HGETALL', KEYS[1])}
 `;
 
 /**
- * Parks. The bounds are looked at before the first write, so that a refused call leaves nothing behind.
+ * Parks. The bounds are looked at before the first write, so that a refused call leaves nothing behind. What was overtaken by a
+ * later park of its generation changes nothing; a complete one is the last, though it may have received less.
  *
  * ARGV  1 generation, 2 windowMs, 3 handled, 4 received, 5 lastDown, 6 ackedDown, 7 complete (0 or 1),
  *       8 has a state (0 or 1), 9 state, 10 most entries, 11 most bytes, then for each entry n, 't' or 'b', message
@@ -104,8 +105,8 @@ local last, count, bytes = nil, 0, 0
 if appends then
   local handled, received, lastDown = tonumber(parked[2]), tonumber(parked[3]), tonumber(parked[4])
   if not (handled and received and lastDown) then return {'invalid'} end
-  if tonumber(ARGV[3]) < handled or tonumber(ARGV[4]) < received or tonumber(ARGV[5]) < lastDown
-    or (parked[5] == '1' and ARGV[7] == '0') then return {'parked'} end
+  if tonumber(ARGV[3]) < handled or tonumber(ARGV[5]) < lastDown
+    or (ARGV[7] == '0' and (parked[5] == '1' or tonumber(ARGV[4]) < received)) then return {'parked'} end
   last, count, bytes = tonumber(parked[6] or ''), tonumber(parked[7] or ''), tonumber(parked[8] or '')
   if not (count and bytes) then return {'invalid'} end
 end

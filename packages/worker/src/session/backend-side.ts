@@ -7,6 +7,7 @@ import {
   cutCloseReason,
   decodeJson,
   decodeWithTail,
+  encodeCloseFrame,
   encodeWithTail,
   isWireCloseCode,
   type Opened,
@@ -46,6 +47,10 @@ export class BackendSide {
   /** An open is not answered yet. */
   get isOpening(): boolean {
     return this.#attempt !== undefined;
+  }
+
+  get hasStream(): boolean {
+    return this.#stream > 0;
   }
 
   get isHeldUp(): boolean {
@@ -124,14 +129,29 @@ export class BackendSide {
     this.#stream = 0;
   }
 
+  /** The backend has given the session away: the stream is over, but for one word. */
+  takeHandoff(payload: Uint8Array): HandedOff {
+    const { json, tail } = decodeWithTail(payload);
+    const handoff = readHandoff(json);
+    const trunk = this.#trunk;
+    const stream = this.#stream;
+    this.forget();
+    return { handoff, tail, release: () => trunk?.end(stream, TrunkKind.Close, CloseCode.Normal, 'it has a place') };
+  }
+
   /** The last word on the stream: the session is over, or its connection alone is. */
   end(code: number, reason: string, isFinal: boolean): void {
-    const wireCode = isWireCloseCode(code) ? code : CloseCode.GoingAway;
     const kind = isFinal ? TrunkKind.Close : TrunkKind.Detach;
-    if (this.#stream > 0) this.#trunk?.end(this.#stream, kind, wireCode, cutCloseReason(reason));
+    if (this.#stream > 0) this.#trunk?.end(this.#stream, kind, wireCodeOf(code), cutCloseReason(reason));
     this.forget();
     this.dropHeld();
     this.settle({ kind: 'left' });
+  }
+
+  /** The connection is over, and what the backend is about to answer is still wanted. */
+  detach(code: number, reason: string): void {
+    this.dropHeld();
+    this.send(TrunkKind.Detach, encodeCloseFrame(wireCodeOf(code), cutCloseReason(reason)));
   }
 
   #onTimeout(): void {
@@ -142,8 +162,6 @@ export class BackendSide {
   }
 }
 
-/** Body of `handoff`. */
-export function readHandedOff(payload: Uint8Array): HandedOff {
-  const { json, tail } = decodeWithTail(payload);
-  return { handoff: readHandoff(json), tail };
+function wireCodeOf(code: number): number {
+  return isWireCloseCode(code) ? code : CloseCode.GoingAway;
 }

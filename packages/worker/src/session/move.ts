@@ -12,7 +12,10 @@ import type { HandedOff } from './session-host.js';
 import type { SessionParts } from './session-parts.js';
 import type { RehomeCause } from './stats.js';
 
-/** elsewhere: this backend does not take it; the session has none again. over: it is not this worker's any more. */
+/**
+ * elsewhere: this backend does not take it, or was not asked because the client has left meanwhile; the session has none again.
+ * over: it is not this worker's any more.
+ */
 export type MoveResult = 'moved' | 'elsewhere' | 'over';
 
 interface Plan {
@@ -42,9 +45,9 @@ export async function moveSession(
   session.move('reopen');
   session.bind(link);
   const rebinding = await parts.records.rebind(session, link);
-  if (session.isOver) return 'over';
   if (rebinding.kind === 'fenced') return replaced(parts, session, handedOff === undefined ? 'failover' : 'handoff');
   session.generation = rebinding.generation;
+  if (session.isOver) return 'elsewhere';
   if (handedOff !== undefined) return open(parts, session, planOf(handedOff));
   const kept = (rebinding.record && restorationOf(rebinding.record, previousGeneration)) ?? NOTHING_KEPT;
   // What cannot be read is lost; the counters tell the backend how much, and it tells the client.
@@ -64,6 +67,7 @@ async function open(parts: SessionParts, session: Session, { how, tail, cause }:
     body: openBody(session, how),
     tail,
     onOpened: (opened) => {
+      if (session.isOver) return;
       session.rehomed(session.isPlain ? '' : greeter.rehomed(session, opened, how.cause === 'failover'));
       stats.rehomed(session.pool.name, cause, performance.now() - session.unboundAtMs);
       parts.onSettled(session);
@@ -74,12 +78,12 @@ async function open(parts: SessionParts, session: Session, { how, tail, cause }:
     case undefined:
       return 'moved';
     case 'elsewhere':
-      session.move('openFailed');
+      if (!session.isOver) session.move('openFailed');
       return 'elsewhere';
     case 'fenced':
       return replaced(parts, session, cause);
     case 'closed':
-      session.endByBackend(refusal.code, refusal.reason, true);
+      if (!session.isOver) session.endByBackend(refusal.code, refusal.reason, true);
       return over(parts, session, cause);
     case 'left':
       return over(parts, session, cause);

@@ -11,6 +11,7 @@ import { CloseCode } from '@holdfast/protocol';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import type { Link } from '../trunk/link.js';
+import { Carried } from './carried.js';
 import { chooseLink } from './choose-link.js';
 import { Handoffs } from './handoffs.js';
 import { type MoveResult, moveSession, returnSession } from './move.js';
@@ -36,12 +37,14 @@ export class Rehoming {
   readonly #handedOff = new Map<Session, HandedOff>();
   /** Moved for the sake of balance: not to one of those that have enough. */
   readonly #avoided = new Map<Session, ReadonlySet<Backend>>();
+  readonly #carried: Carried;
   #retriedAtMs = 0;
 
   /** @param sessions all of this worker. */
   constructor(parts: SessionParts, sessions: Iterable<Session>) {
     this.#parts = parts;
     this.#sessions = sessions;
+    this.#carried = new Carried(parts.records);
     this.#pace = new Pace(MOVES_AT_ONCE, (error) => parts.log.error({ err: error }, 'rehoming failed'));
   }
 
@@ -82,6 +85,7 @@ export class Rehoming {
   }
 
   onHandedOff(session: Session, handedOff: HandedOff): void {
+    if (session.isOver) return void this.#carried.settle(session, handedOff, 'elsewhere');
     this.#handedOff.set(session, handedOff);
     this.#place(session);
   }
@@ -93,10 +97,13 @@ export class Rehoming {
     if (link !== undefined && link.readyTrunk === undefined) this.#handoffs.add(link, [session]);
   }
 
-  onEnded(session: Session): void {
-    this.#letGo(session);
+  /** @param isFinal its client does not come back for it. */
+  onEnded(session: Session, isFinal: boolean): void {
+    if (isFinal) this.#handedOff.get(session)?.release();
+    this.#forget(session);
     if (session.link !== undefined) this.#returning.get(session.link)?.delete(session);
     this.#waiting.get(session.pool)?.delete(session);
+    this.#carried.add(session, performance.now());
   }
 
   close(): void {
@@ -106,6 +113,7 @@ export class Rehoming {
   /** Called by the wheel: nobody waits for ever. */
   tick(nowMs: number): void {
     for (const session of this.#handoffs.late(nowMs)) session.abandon();
+    this.#carried.tick(nowMs);
     this.#giveUp(nowMs);
     if (nowMs - this.#retriedAtMs < RETRY_EVERY_MS) return;
     this.#retriedAtMs = nowMs;
@@ -135,6 +143,7 @@ export class Rehoming {
   }
 
   #place(session: Session): void {
+    const handedOff = this.#handedOff.get(session);
     this.#pace.run(async () => {
       const exclude = new Set<Backend>();
       let result: MoveResult = 'elsewhere';
@@ -142,9 +151,10 @@ export class Rehoming {
         const link = session.isOver ? undefined : this.#choose(session, exclude);
         if (link === undefined) break;
         exclude.add(link.backend);
-        result = await moveSession(this.#parts, session, link, this.#handedOff.get(session));
+        result = await moveSession(this.#parts, session, link, handedOff);
       }
-      if (result === 'elsewhere' && !session.isOver) await this.#wait(session);
+      if (session.isOver) await this.#carried.settle(session, handedOff, result);
+      else if (result === 'elsewhere') await this.#wait(session);
     });
   }
 
@@ -166,8 +176,13 @@ export class Rehoming {
     if (isParked && this.#waiting.get(session.pool)?.has(session) === true) this.#letGo(session);
   }
 
-  /** The backend that gave it away need not wait for it any more. */
+  /** It has a place: the backend that gave it away need not keep it any more. */
   #letGo(session: Session): void {
+    this.#handedOff.get(session)?.release();
+    this.#forget(session);
+  }
+
+  #forget(session: Session): void {
     this.#handedOff.delete(session);
     this.#avoided.delete(session);
     this.#handoffs.done(session);

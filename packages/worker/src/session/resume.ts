@@ -1,34 +1,21 @@
 /**
  * A client comes back for its session. Shared state says who has it and makes this connection its owner; where shared state
  * cannot be asked, the token names the backend. A backend that is alive goes on where it was; one that is gone is replaced,
- * with what was parked or committed. At most three calls to shared state; a fourth where the record has to be put right first,
- * because the session moved while nothing could be written.
+ * with what was parked or committed. At most three calls to shared state; one more where the record has to be put right first,
+ * because the session moved while nothing could be written, or was being moved when its client lost the connection.
  */
 import { type ClientCounters, CloseCode } from '@holdfast/protocol';
-import type { SessionRecord } from '@holdfast/state';
 import type { Backend } from '../pool/backend.js';
-import type { Link } from '../trunk/link.js';
 import { PATIENCE_MS } from './authenticate.js';
 import { chooseLink } from './choose-link.js';
 import { comeBackLater } from './come-back-later.js';
 import { connectSession } from './connect.js';
-import { refusalOf, type Refusal } from './open-result.js';
-import { type OpenHow, openBody } from './opening.js';
+import { type Claim, resumeAtHolder } from './holders.js';
 import { restorationOf } from './restoration.js';
 import type { Session } from './session.js';
 import type { SessionParts } from './session-parts.js';
 import type { ResumeClaims } from './token.js';
-
-/** The session is ours by this generation, as far as anybody could be asked. */
-interface Claim {
-  readonly generation: number;
-  readonly backendId: string;
-  readonly incarnation: string;
-  /** undefined: the token alone says so. */
-  readonly stored: { readonly record: SessionRecord; readonly previousGeneration: number } | undefined;
-  /** The token is younger than the record: the session has moved while that could not be written. */
-  readonly isRecordBehind: boolean;
-}
+import { openAndWelcome } from './welcome-back.js';
 
 export async function resumeSession(
   parts: SessionParts,
@@ -44,13 +31,12 @@ export async function resumeSession(
   session.id = claims.sessionId;
   session.hasToken = true;
   const claim = await makeClaim(parts, claims);
-  if (session.isOver) return;
   if (claim === 'forbidden') {
     parts.stats.entered(session.pool.name, 'forbidden');
     return session.close(CloseCode.Forbidden, 'this session belongs to somebody else');
   }
   session.generation = claim.generation;
-  const refusal = await resumeAtHolder(parts, session, claim, client);
+  const refusal = await resumeAtHolder(parts, session, { claim, token: claims, client });
   if (refusal === undefined || refusal.kind === 'left' || session.isOver) return;
   if (refusal.kind === 'closed') return session.endByBackend(refusal.code, refusal.reason, true);
   // Claimed by somebody else a moment ago. If this client is the real one, it comes again and claims anew.
@@ -63,67 +49,23 @@ async function makeClaim({ records }: SessionParts, claims: ResumeClaims): Promi
   if (outcome.kind === 'forbidden') return 'forbidden';
   const { backendId, incarnation } = claims;
   if (outcome.kind !== 'resumed') {
-    return { generation: claims.generation + 1, backendId, incarnation, stored: undefined, isRecordBehind: false };
+    const generation = claims.generation + 1;
+    return { generation, backendId, incarnation, stored: undefined, isRecordBehind: false, isTokenBehind: false };
   }
   const { generation, record } = outcome;
   const isSame = record.backendId === backendId && record.backendIncarnation === incarnation;
   const isRecordBehind = !isSame && outcome.previousGeneration <= claims.generation;
   const previousGeneration = Math.max(outcome.previousGeneration, claims.generation);
   const stored = { record, previousGeneration };
-  if (isRecordBehind) return { generation, backendId, incarnation, stored, isRecordBehind };
+  if (isRecordBehind) return { generation, backendId, incarnation, stored, isRecordBehind, isTokenBehind: false };
   return {
     generation,
     backendId: record.backendId,
     incarnation: record.backendIncarnation,
     stored,
     isRecordBehind,
+    isTokenBehind: !isSame,
   };
-}
-
-/** `elsewhere`: the backend that had it is gone, or has it no more. */
-async function resumeAtHolder(
-  parts: SessionParts,
-  session: Session,
-  claim: Claim,
-  client: ClientCounters,
-): Promise<Refusal | undefined> {
-  const link = await findHolder(parts, session, claim);
-  if (session.isOver) return { kind: 'left' };
-  if (link === undefined) return { kind: 'elsewhere' };
-  session.bind(link);
-  if (claim.isRecordBehind) {
-    const rebinding = await parts.records.rebind(session, link);
-    if (session.isOver) return { kind: 'left' };
-    if (rebinding.kind === 'fenced') return { kind: 'fenced', generation: undefined };
-    session.generation = rebinding.generation;
-  }
-  const refusal = await openAndWelcome(parts, session, { cause: 'resume', client });
-  if (refusal?.kind !== 'fenced' || claim.stored !== undefined) {
-    if (refusal === undefined && claim.stored === undefined) void parts.records.create(session);
-    return refusal;
-  }
-  // Nobody could tell us the generation, until the backend did.
-  session.generation = Math.max(session.generation, refusal.generation ?? 0) + 1;
-  const second = await openAndWelcome(parts, session, { cause: 'resume', client });
-  if (second === undefined) void parts.records.create(session);
-  return second;
-}
-
-/** The link to the very life of the backend that has the session; waits a moment for one that is being dialled. */
-async function findHolder(
-  { trunks }: SessionParts,
-  { pool }: Session,
-  { backendId, incarnation }: Claim,
-): Promise<Link | undefined> {
-  const look = (): Link | 'gone' | undefined => {
-    const backend = pool.find(backendId);
-    const link = backend && trunks.linkOf(backend);
-    if (link === undefined) return 'gone';
-    if (link.provenTrunk !== undefined) return link.incarnation === incarnation ? link : 'gone';
-    return link.isConnecting || link.isReturning ? undefined : 'gone';
-  };
-  const found = await trunks.waitFor(look, PATIENCE_MS);
-  return found === 'gone' ? undefined : found;
 }
 
 /** Another backend goes on with what was kept; where nothing was, the client gets a new session and is told. */
@@ -145,30 +87,10 @@ async function restore(parts: SessionParts, session: Session, claim: Claim, clie
   const tail = restoration.counters === undefined ? [] : await records.readTail(session.id);
   if (session.isOver) return;
   if (tail === undefined) return later(parts, session, 'what was kept for the client cannot be read now');
-  const refusal = await openAndWelcome(parts, session, { ...restoration, client }, tail);
+  const refusal = await openAndWelcome(parts, session, link, { ...restoration, client }, tail);
   if (refusal === undefined || refusal.kind === 'left') return;
   if (refusal.kind === 'closed') return session.endByBackend(refusal.code, refusal.reason, true);
   later(parts, session, 'the service did not take the session');
-}
-
-async function openAndWelcome(
-  parts: SessionParts,
-  session: Session,
-  how: OpenHow,
-  tail: Parameters<Session['openStream']>[0]['tail'] = [],
-): Promise<Refusal | undefined> {
-  const result = await session.openStream({
-    trunk: session.link?.provenTrunk,
-    body: openBody(session, how),
-    tail,
-    onOpened: (opened) => {
-      session.isResumed = true;
-      session.welcome(parts.greeter.welcome(session, opened, { resumed: true }));
-      parts.stats.entered(session.pool.name, how.cause === 'resume' ? 'resumed' : 'restored');
-      parts.onSettled(session);
-    },
-  });
-  return refusalOf(result);
 }
 
 function later({ stats, random }: SessionParts, session: Session, reason: string): void {

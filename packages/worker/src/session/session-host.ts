@@ -46,4 +46,6 @@ export interface SessionHost<S> {
 export interface HandedOff {
   readonly handoff: Handoff;
   readonly tail: readonly TailEntry[];
+  /** Tells the backend that the session has a place, or needs none: until then it is kept there too. */
+  readonly release: () => void;
 }

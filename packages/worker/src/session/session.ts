@@ -19,7 +19,7 @@ import type { BoundName } from '../observe/traffic.js';
 import type { Pool } from '../pool/pool.js';
 import type { Link } from '../trunk/link.js';
 import type { DataRun, StreamOwner } from '../trunk/stream-owner.js';
-import { BackendSide, readHandedOff, type StreamOpening } from './backend-side.js';
+import { BackendSide, type StreamOpening } from './backend-side.js';
 import type { ClientConnection } from './client-connection.js';
 import { takeClientFrame } from './client-frames.js';
 import { ClientSide, type Taken } from './client-side.js';
@@ -29,7 +29,7 @@ import { endByClient, type SessionEnd, type SessionOrigin, type SessionRoute, wi
 import type { SessionHost, SessionStart } from './session-host.js';
 import { SessionOnTopics } from './session-on-topics.js';
 import { Tally } from './tally.js';
-import { isWelcomed, nextSessionState, type SessionEvent, type SessionState } from './state.js';
+import { isOnItsWay, isWelcomed, nextSessionState, type SessionEvent, type SessionState } from './state.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -183,9 +183,11 @@ export class Session implements DownstreamHandler, StreamOwner {
     if (this.#resyncsOwed === 0) throw new ProtocolError('resync: expected one for each rehomed, got one more');
     this.#resyncsOwed -= 1;
     // An answer to the last but one: the backend that it is for is lost already.
-    if (this.#resyncsOwed > 0 || this.#state !== 'resyncing') return;
+    if (this.#resyncsOwed > 0) return;
+    if (this.#state === 'resyncing') this.move('resynced');
+    // A backend that is asked for it again before it was told gives it away when it is.
+    else if (this.#state !== 'handing') return;
     this.#backendSide.send(TrunkKind.Resync, counters);
-    this.move('resynced');
   }
 
   // From the backend.
@@ -198,6 +200,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   }
 
   onStreamFrame(kind: number, payload: Uint8Array): void {
+    if (this.isOver) return this.#onLateFrame(kind, payload);
     switch (kind) {
       case TrunkKind.Opened:
         this.#maxFrameBytes = largestFrameBytes(largestMessageBytes(this), this.isPlain);
@@ -209,9 +212,8 @@ export class Session implements DownstreamHandler, StreamOwner {
       case TrunkKind.Detach:
         return this.#onStreamEnd(decodeCloseFrame(payload), kind === TrunkKind.Close);
       case TrunkKind.Handoff: {
-        const handedOff = readHandedOff(payload);
+        const handedOff = this.#backendSide.takeHandoff(payload);
         this.move('handedOff');
-        this.#backendSide.forget();
         return this.#host.onHandedOff(this, handedOff);
       }
       case TrunkKind.Credit:
@@ -225,6 +227,20 @@ export class Session implements DownstreamHandler, StreamOwner {
     }
   }
 
+  /** The backend answers a session that is over here: see `#finish`. */
+  #onLateFrame(kind: number, payload: Uint8Array): void {
+    switch (kind) {
+      case TrunkKind.Opened:
+        this.#backendSide.opened(payload);
+        return this.#backendSide.end(CloseCode.GoingAway, 'its client has left', false);
+      case TrunkKind.Close:
+      case TrunkKind.Detach:
+        return this.#onStreamEnd(decodeCloseFrame(payload), kind === TrunkKind.Close);
+      case TrunkKind.Handoff:
+        this.#host.onHandedOff(this, this.#backendSide.takeHandoff(payload));
+    }
+  }
+
   onTrunkLost(): void {
     this.#backendSide.forget();
     if (this.#backendSide.settle({ kind: 'lost' })) return;
@@ -235,7 +251,8 @@ export class Session implements DownstreamHandler, StreamOwner {
 
   #onStreamEnd({ code, reason }: { readonly code: number; readonly reason: string }, isFinal: boolean): void {
     this.#backendSide.forget();
-    if (!this.#backendSide.settle({ kind: 'refused', code, reason })) this.endByBackend(code, reason, isFinal);
+    if (this.#backendSide.settle({ kind: 'refused', code, reason }) || this.isOver) return;
+    this.endByBackend(code, reason, isFinal);
   }
 
   // What the host does with it.
@@ -365,10 +382,24 @@ export class Session implements DownstreamHandler, StreamOwner {
 
   #finish(end: SessionEnd): void {
     if (this.isOver) return;
+    // On its way to a backend, and its client may come back for it: what the backends say of it is heard out, see carried.ts.
+    const isCarried = !end.isFinal && isOnItsWay(this.#state);
     this.move('ended');
-    this.#backendSide.end(end.code, end.reason, end.isFinal);
+    if (isCarried) this.#backendSide.detach(end.code, end.reason);
+    else this.#backendSide.end(end.code, end.reason, end.isFinal);
     this.#host.onEnded(this, end);
     this.bind(undefined);
+  }
+
+  /** It is over here, and its backend still has something to say of it. */
+  get isAnswerDue(): boolean {
+    return this.isOver && this.#backendSide.hasStream;
+  }
+
+  /** No answer is waited for any more. */
+  forgetStream(): void {
+    this.#backendSide.forget();
+    this.#backendSide.settle({ kind: 'lost' });
   }
 
   // Small things.

@@ -283,7 +283,7 @@ export class Sessions implements SessionHost<Session>, LinkListener {
   onEnded(session: Session, end: SessionEnd): void {
     this.#all.delete(session);
     if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
-    this.#rehoming.onEnded(session);
+    this.#rehoming.onEnded(session, end.isFinal);
     if (session.topicSession !== undefined) this.topics.onEnded(session.topicSession, end.isFinal);
     if (end.isFinal && session.generation > 0) this.#records.remove(session);
     session.origin.onEnd(session, end);

@@ -60,6 +60,11 @@ export function isWelcomed(state: SessionState): boolean {
   return state !== 'hello' && state !== 'opening' && state !== 'closed';
 }
 
+/** Some backend is about to answer what becomes of it. */
+export function isOnItsWay(state: SessionState): boolean {
+  return state === 'opening' || state === 'handing' || state === 'reopening';
+}
+
 /** Given up by one backend, and not with another yet. */
 export function isBetweenBackends(state: SessionState): boolean {
   return state === 'handing' || state === 'unbound' || state === 'reopening' || state === 'resyncing';
