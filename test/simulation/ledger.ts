@@ -139,7 +139,8 @@ export class Ledger {
     const owner = new Owner(this.owners.length + 1, start);
     this.owners.push(owner);
     const isSuccessor = start.cause === 'handoff' && before?.start.session === start.session;
-    if (isSuccessor && start.state !== before.state) {
+    // The message in hand may be done while the session is given away at a deadline: it comes again, flagged.
+    if (isSuccessor && start.state !== before.state && start.state + 1 !== before.state) {
       this.#broke('state', nameOf(owner), `came with the state of ${start.state}, expected that of ${before.state}`);
     }
     return owner;
@@ -305,10 +306,23 @@ export class Ledger {
     );
   }
 
-  /** What an owner sent may be missing when its process died, when its application was told, or when the client was. */
+  /**
+   * What an owner sent may be missing when its process died, or that of one that it was handed on to, when its application was
+   * told, or when the client was.
+   */
   #isExcused(owner: Owner, account: Account): boolean {
-    const isGivenUp = owner.closedWith !== undefined && owner.closedWith !== CloseCode.ServiceRestart;
-    return owner.start.isDead() || isGivenUp || account.downLosses > 0;
+    if (owner.start.isDead() || account.downLosses > 0) return true;
+    if (owner.closedWith !== undefined && owner.closedWith !== CloseCode.ServiceRestart) return true;
+    const heir = owner.closedWith === undefined ? undefined : this.#heirOf(owner);
+    return heir !== undefined && this.#isExcused(heir, account);
+  }
+
+  #heirOf(owner: Owner): Owner | undefined {
+    const heirs = this.owners.filter((one) => one.start.session === owner.start.session && isOlder(owner, one));
+    return heirs.reduce<Owner | undefined>(
+      (first, one) => (first === undefined || isOlder(one, first) ? one : first),
+      undefined,
+    );
   }
 
   #lost(client: string, what: string): void {

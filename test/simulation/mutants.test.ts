@@ -7,9 +7,11 @@ import { Inbox, Outbox } from '@holdfast/protocol';
 import { EmbeddedStore } from '@holdfast/state';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Exchange } from '../../packages/backend/src/exchange.js';
+import { GivenAway } from '../../packages/backend/src/given-away.js';
 import { SessionCore } from '../../packages/backend/src/session-core.js';
 import { TrunkSet } from '../../packages/backend/src/trunk-set.js';
 import { Connection } from '../../packages/client/src/connection.js';
+import { Carried } from '../../packages/worker/src/session/carried.js';
 import { SessionRecords } from '../../packages/worker/src/session/records.js';
 import { runSchedule } from './run.js';
 import { scheduleOf } from './schedule.js';
@@ -155,6 +157,9 @@ const MUTANTS: Readonly<Record<string, () => void>> = {
           return this.acknowledgeable;
         },
     ),
+  'the copy of a session that was given away': () => patch(GivenAway.prototype, 'takeBack', () => () => undefined),
+  'the parking of a session whose client left on the way': () =>
+    patch(Carried.prototype, 'settle', () => () => Promise.resolve()),
   'the tail of a session that is handed over': () => patchGetter(Exchange.prototype, 'tail', []),
 };
 
@@ -164,6 +169,8 @@ const NEEDED_IN: Readonly<Record<string, StoryName>> = {
   'the standstill of a client while it moves': 'moveMeetsCrash',
   'the word of a token that is younger than the record': 'recordIsBehind',
   'the silence of an open about messages whose answers wait': 'heirDies',
+  'the copy of a session that was given away': 'handoverMeetsCut',
+  'the parking of a session whose client left on the way': 'handoverMeetsCut',
 };
 
 describe('the simulation', () => {

@@ -78,13 +78,7 @@ const KINDS: readonly Fault['kind'][] = [
   'stateOutage',
 ];
 /** Whoever has something that somebody waits for lives on, and is heard in the end. */
-const MILD: readonly Fault['kind'][] = [
-  'cutClient',
-  'stallClient',
-  'reconnectClient',
-  'drainBackend',
-  'evictBackend',
-];
+const MILD: readonly Fault['kind'][] = ['cutClient', 'stallClient', 'reconnectClient', 'drainBackend', 'evictBackend'];
 /** Only where it is the one fault: what acknowledges is taken to have come after what it acknowledges. */
 const ALONE: ReadonlySet<Fault['kind']> = new Set(['swallow', 'double']);
 const SHARED = KINDS.filter((kind) => !ALONE.has(kind));

@@ -4,6 +4,14 @@ import { gate, ID, pass, useStage } from './testing/stage.js';
 
 const own = useStage();
 const OTHER = 'B'.repeat(22);
+const entry = (n: number, text: string) => ({ n, isBinary: false, data: new Uint8Array(Buffer.from(text)) });
+/** What another backend had, and whose client is not known yet. */
+const MOVED = {
+  generation: 2,
+  client: undefined,
+  counters: { handled: 3, received: 4, lastDown: 6, ackedDown: 4 },
+  tail: [entry(5, 'a'), entry(6, 'b')],
+};
 
 describe('a drain', () => {
   it('announces itself, hands sessions over as they are asked for, and closes the trunks', async () => {
@@ -18,6 +26,7 @@ describe('a drain', () => {
     const handoff = stream.heard.at(-1);
     expect(handoff?.body).toEqual({ handled: 0, received: 0, lastDown: 1, ackedDown: 0 });
     expect(handoff?.tail?.map(({ n, data }) => [n, Buffer.from(data).toString()])).toEqual([[1, 'unacknowledged']]);
+    stream.taken();
     expect(await drained).toEqual({ handedOver: 1, parked: 0, left: 0 });
     expect(worker.transport.end).toMatchObject({ code: 1001 });
     expect(seen.events).toEqual(['close 1012']);
@@ -33,6 +42,7 @@ describe('a drain', () => {
     await pass(1);
     expect(late.of('drain').map(({ body }) => body)).toMatchObject([{ deadlineMs: 900 }]);
     busy.stream.askHandoff();
+    busy.stream.taken();
     await drained;
   });
 
@@ -153,6 +163,35 @@ describe('a drain', () => {
     expect(seen.messages).toEqual([]);
   });
 
+  it('parks a session that was handed to it and whose client left before it had said how far it got, complete', async () => {
+    const { stage } = own;
+    const worker = stage.worker({ onRequest: () => ({ outcome: 'parked' }) });
+    const stream = worker.open(ID, { ...MOVED, cause: 'handoff' });
+    stage.last.session.send('c');
+    stream.detach();
+    const drained = stage.backend.drain({ timeoutMs: 1000 });
+    await pass(300);
+    expect(worker.requests.map(({ body }) => body)).toMatchObject([
+      { generation: 2, complete: true, handled: 3, received: 4, lastDown: 7, ackedDown: 4 },
+    ]);
+    expect(worker.requests[0]?.tail.map(({ n, data }) => [n, Buffer.from(data).toString()])).toEqual([
+      [5, 'a'],
+      [6, 'b'],
+      [7, 'c'],
+    ]);
+    expect(await drained).toEqual({ handedOver: 0, parked: 1, left: 0 });
+  });
+
+  it('leaves one that came by a failover: only its client knows which numbers are taken', async () => {
+    const { stage } = own;
+    const worker = stage.worker({ onRequest: () => ({ outcome: 'parked' }) });
+    worker.open(ID, { ...MOVED, cause: 'failover' }).detach();
+    const drained = stage.backend.drain({ timeoutMs: 1000 });
+    await pass(1300);
+    expect(worker.requests).toEqual([]);
+    expect(await drained).toEqual({ handedOver: 0, parked: 0, left: 1 });
+  });
+
   it('says how many are left when nobody is there to take them', async () => {
     const { stage } = own;
     const worker = stage.worker();
@@ -174,6 +213,7 @@ describe('a drain', () => {
     const again = worker.open(ID, { cause: 'resume', generation: 2 });
     expect(again.opened).toBeDefined();
     again.askHandoff();
+    again.taken();
     await pass(1);
     expect(await drained).toMatchObject({ handedOver: 1 });
   });

@@ -91,8 +91,8 @@ export class Drain {
   }
 
   async #park(core: SessionCore): Promise<boolean> {
-    const { attachment, exchange } = core;
-    if (!exchange.isSettled && (attachment !== undefined || !exchange.settleAlone())) return false;
+    if (!core.exchange.settleAlone()) return false;
+    const { attachment } = core;
     const result = await this.#options.lot.park(core, core.parking ?? newParking(), true);
     // Attached meanwhile: somebody may yet take it.
     if (result !== 'parked' || core.attachment !== attachment) return false;

@@ -156,13 +156,14 @@ export class Exchange {
   }
 
   /**
-   * Its client has gone before it said how far it got: all that is kept is taken to be missing there. False: after a failover only
-   * the client knows which numbers are taken.
+   * Its client has gone before it said how far it got: all that is kept is taken to be missing there. False: after a failover, or
+   * with a tail that was not kept whole, only the client knows which numbers are taken.
    */
   settleAlone(): boolean {
-    if (this.#restored?.isFailover === true) return false;
-    if (this.#restored !== undefined) this.sync({ received: this.#restored.ackedDown, lowest: 1, sent: this.handled });
-    return true;
+    if (this.#restored === undefined) return true;
+    const { ackedDown, lastDown, tail, isFailover } = this.#restored;
+    if (isFailover || (tail.at(-1)?.n ?? ackedDown) < lastDown) return false;
+    return this.sync({ received: ackedDown, lowest: 1, sent: this.handled });
   }
 
   /**

@@ -58,8 +58,13 @@ export class GivenAway {
   takeBack({ session: id, generation, client }: Open): Given | undefined {
     const given = this.#kept.get(id);
     if (given === undefined || generation <= given.core.generation) return undefined;
-    this.#forget(id);
-    return client === undefined || isWithin(client, given.counters) ? given : undefined;
+    if (client !== undefined && !isWithin(client, given.counters)) {
+      this.#forget(id);
+      return undefined;
+    }
+    // Not gone: it is about to be here again.
+    this.#kept.delete(id);
+    return given;
   }
 
   /** That a worker has not answered, and never will. */

@@ -178,6 +178,28 @@ describe('parking', () => {
     expect(new Set(other.requests.map(({ body }) => body['session'])).size).toBe(100);
   });
 
+  it('takes all that is kept for missing when the client of a session that was handed over left without a word', async () => {
+    const { stage } = own;
+    const worker = stage.worker({ onRequest: () => ({ outcome: 'parked' }) });
+    const entry = (n: number, data: string) => ({ n, isBinary: false, data: new Uint8Array(Buffer.from(data)) });
+    const counters = { handled: 3, received: 4, lastDown: 6, ackedDown: 4 };
+    const tail = [entry(5, 'a'), entry(6, 'b')];
+    worker.open(ID, { generation: 2, cause: 'handoff', client: undefined, counters, tail }).detach();
+    await pass(250);
+    expect(worker.requests.map(({ body }) => body)).toMatchObject([
+      { complete: false, handled: 3, received: 3, lastDown: 6, ackedDown: 4 },
+    ]);
+    expect(worker.requests.map(text)).toEqual([['a', 'b']]);
+    stage.last.session.send('c');
+    const client = { received: 5, lowest: 4, sent: 4 };
+    const again = worker.open(ID, { generation: 3, cause: 'resume', client });
+    expect(again.opened).toEqual({ handled: 3, received: 3 });
+    expect(again.heard.slice(1).map(({ n, data }) => [n, data])).toEqual([
+      [6, 'b'],
+      [7, 'c'],
+    ]);
+  });
+
   it('does not begin before numbers are final', async () => {
     const { stage } = own;
     const worker = stage.worker();

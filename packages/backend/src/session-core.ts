@@ -263,6 +263,7 @@ export class SessionCore {
     if (this.#phase === 'ended') return;
     const wasOpen = this.#phase === 'open';
     this.#phase = 'ended';
+    if (this.attachment !== undefined) this.detachedAtMs = performance.now();
     this.queue.stop();
     this.#release();
     this.#host.onEnded(this);

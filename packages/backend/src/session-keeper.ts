@@ -85,7 +85,9 @@ export class SessionKeeper implements SessionHost {
 
   /** What its worker had been given may be lost with it. */
   onTrunkClosed(trunk: Trunk<SessionCore>): void {
-    for (const { core } of this.givenAway.of(trunk)) void this.lot.park(core, newParking(), true);
+    for (const { core } of this.givenAway.of(trunk)) {
+      if (core.exchange.settleAlone()) void this.lot.park(core, newParking(), true);
+    }
   }
 
   tick(nowMs: number): void {

@@ -287,6 +287,11 @@ export class FakeStream {
     this.#worker.say(this.id, TrunkKind.Handoff, new Uint8Array());
   }
 
+  /** What was handed over has a place now. */
+  taken(): void {
+    this.close(1000, 'taken');
+  }
+
   credit(hasCredit: boolean): void {
     this.#worker.say(this.id, TrunkKind.Credit, Uint8Array.of(hasCredit ? 1 : 0));
   }

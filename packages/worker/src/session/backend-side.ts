@@ -5,6 +5,7 @@
 import {
   CloseCode,
   cutCloseReason,
+  decodeCloseFrame,
   decodeJson,
   decodeWithTail,
   encodeCloseFrame,
@@ -129,14 +130,37 @@ export class BackendSide {
     this.#stream = 0;
   }
 
-  /** The backend has given the session away: the stream is over, but for one word. */
-  takeHandoff(payload: Uint8Array): HandedOff {
+  /** The backend gives the session away: `forget` the stream, but for one word on it. */
+  readHandoff(payload: Uint8Array): HandedOff {
     const { json, tail } = decodeWithTail(payload);
-    const handoff = readHandoff(json);
     const trunk = this.#trunk;
     const stream = this.#stream;
+    const release = (): void => trunk?.end(stream, TrunkKind.Close, CloseCode.Normal, 'it has a place');
+    return { handoff: readHandoff(json), tail, release };
+  }
+
+  /** An answer for a session that is over here. */
+  late(kind: number, payload: Uint8Array, onHandedOff: (handedOff: HandedOff) => void): void {
+    switch (kind) {
+      case TrunkKind.Opened:
+        this.opened(payload);
+        return this.end(CloseCode.GoingAway, 'its client has left', false);
+      case TrunkKind.Close:
+      case TrunkKind.Detach:
+        this.forget();
+        return void this.settle({ kind: 'refused', ...decodeCloseFrame(payload) });
+      case TrunkKind.Handoff: {
+        const handedOff = this.readHandoff(payload);
+        this.forget();
+        onHandedOff(handedOff);
+      }
+    }
+  }
+
+  /** No answer is waited for any more. */
+  giveUp(): void {
     this.forget();
-    return { handoff, tail, release: () => trunk?.end(stream, TrunkKind.Close, CloseCode.Normal, 'it has a place') };
+    this.settle({ kind: 'lost' });
   }
 
   /** The last word on the stream: the session is over, or its connection alone is. */

@@ -21,21 +21,21 @@ export class Carried {
 
   /** Its client has left. */
   add(session: Session, nowMs: number): void {
-    if (session.isAnswerDue) this.#untilMs.set(session, nowMs + ANSWER_WITHIN_MS);
+    if (session.backendSide.hasStream) this.#untilMs.set(session, nowMs + ANSWER_WITHIN_MS);
   }
 
   /** `elsewhere` is shared state then. Refused where somebody has claimed it since: that one gets it from the backend that gave it away, which has it still. */
   async settle(session: Session, handedOff: HandedOff | undefined, result: MoveResult): Promise<void> {
     this.#untilMs.delete(session);
-    if (handedOff === undefined || result === 'over') return;
+    if (handedOff === undefined || result === 'over' || !session.hasToken) return;
     if (result === 'moved' || (await this.#records.park(session, handedOff))) handedOff.release();
   }
 
   tick(nowMs: number): void {
     for (const [session, untilMs] of this.#untilMs) {
-      if (session.isAnswerDue && nowMs < untilMs) continue;
+      if (session.backendSide.hasStream && nowMs < untilMs) continue;
       this.#untilMs.delete(session);
-      session.forgetStream();
+      session.backendSide.giveUp();
     }
   }
 }

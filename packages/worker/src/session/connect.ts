@@ -27,7 +27,7 @@ export async function connectSession(parts: SessionParts, session: Session, lost
     await records.create(session);
     if (session.isOver) return;
     const refusal = refusalOf(
-      await session.openStream({
+      await session.backendSide.open(session, {
         trunk: link.readyTrunk,
         body: openBody(session, { cause: 'connect', client: NEW_CLIENT }),
         tail: [],

@@ -47,7 +47,7 @@ export async function moveSession(
   const rebinding = await parts.records.rebind(session, link);
   if (rebinding.kind === 'fenced') return replaced(parts, session, handedOff === undefined ? 'failover' : 'handoff');
   session.generation = rebinding.generation;
-  if (session.isOver) return 'elsewhere';
+  if (session.isOver) return session.hasToken ? 'elsewhere' : ended(parts, session);
   if (handedOff !== undefined) return open(parts, session, planOf(handedOff));
   const kept = (rebinding.record && restorationOf(rebinding.record, previousGeneration)) ?? NOTHING_KEPT;
   // What cannot be read is lost; the counters tell the backend how much, and it tells the client.
@@ -56,13 +56,19 @@ export async function moveSession(
   return open(parts, session, { how: kept, tail: tail ?? [], cause: kept.cause });
 }
 
+/** Its client has ended it meanwhile: what the move has written down since is for nobody. */
+function ended({ records }: SessionParts, session: Session): MoveResult {
+  records.remove(session);
+  return 'over';
+}
+
 function planOf({ handoff: { state, ...counters }, tail }: HandedOff): Plan {
   return { how: { cause: 'handoff', counters, state }, tail, cause: 'handoff' };
 }
 
 async function open(parts: SessionParts, session: Session, { how, tail, cause }: Plan): Promise<MoveResult> {
   const { greeter, stats } = parts;
-  const result = await session.openStream({
+  const result = await session.backendSide.open(session, {
     trunk: session.link?.readyTrunk,
     body: openBody(session, how),
     tail,

@@ -19,12 +19,11 @@ import type { BoundName } from '../observe/traffic.js';
 import type { Pool } from '../pool/pool.js';
 import type { Link } from '../trunk/link.js';
 import type { DataRun, StreamOwner } from '../trunk/stream-owner.js';
-import { BackendSide, type StreamOpening } from './backend-side.js';
+import { BackendSide } from './backend-side.js';
 import type { ClientConnection } from './client-connection.js';
 import { takeClientFrame } from './client-frames.js';
 import { ClientSide, type Taken } from './client-side.js';
 import { judgeRate, largestFrameBytes, largestMessageBytes, TOO_BIG } from './message-limits.js';
-import type { OpenResult } from './open-attempt.js';
 import { endByClient, type SessionEnd, type SessionOrigin, type SessionRoute, wireEnd } from './session-end.js';
 import type { SessionHost, SessionStart } from './session-host.js';
 import { SessionOnTopics } from './session-on-topics.js';
@@ -39,6 +38,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   readonly isPlain: boolean;
   readonly origin: SessionOrigin;
   readonly client: ClientSide;
+  readonly backendSide: BackendSide = new BackendSide();
   readonly tally: Tally = new Tally();
   readonly openedAtMs: number;
   /** Of the connection, by the route's `lifetime`; 0: none. */
@@ -67,7 +67,6 @@ export class Session implements DownstreamHandler, StreamOwner {
   topicSession: SessionOnTopics | undefined;
   readonly #host: SessionHost<Session>;
   #maxFrameBytes: number;
-  readonly #backendSide = new BackendSide();
   #state: SessionState;
   #link: Link | undefined;
   /** `rehomed` frames that the client has not answered: its answer to the last one counts. */
@@ -109,7 +108,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   }
 
   get bufferedBytes(): { readonly down: number; readonly up: number } {
-    return { down: this.client.bufferedBytes, up: this.#backendSide.heldBytes };
+    return { down: this.client.bufferedBytes, up: this.backendSide.heldBytes };
   }
 
   // From the client.
@@ -130,7 +129,7 @@ export class Session implements DownstreamHandler, StreamOwner {
   }
 
   onWritable(): void {
-    if (this.client.drained(this.#host.nowMs)) this.#backendSide.sendCredit(true);
+    if (this.client.drained(this.#host.nowMs)) this.backendSide.sendCredit(true);
     if (this.topicSession !== undefined) this.#host.topics.onWritable(this.topicSession, this.client.bufferedBytes);
   }
 
@@ -156,13 +155,13 @@ export class Session implements DownstreamHandler, StreamOwner {
   #onClientData(bytes: Uint8Array, kind: number): void {
     if (!this.allows(bytes.length)) return;
     this.tally.up(bytes.length);
-    if (this.#state === 'live' && !this.#backendSide.isHeldUp) this.#backendSide.send(kind, bytes);
+    if (this.#state === 'live' && !this.backendSide.isHeldUp) this.backendSide.send(kind, bytes);
     else this.#withhold(bytes, kind);
   }
 
   /** Passes a slow handler's queue: it is not data, and the other direction needs it. */
   #onClientAck(bytes: Uint8Array): void {
-    if (this.#state === 'live') this.#backendSide.send(TrunkKind.Text, bytes);
+    if (this.#state === 'live') this.backendSide.send(TrunkKind.Text, bytes);
     else this.#withhold(bytes, TrunkKind.Text);
   }
 
@@ -173,8 +172,8 @@ export class Session implements DownstreamHandler, StreamOwner {
         this.close(CloseCode.BrokeProtocol, 'expected a hello, and nothing before its answer');
       return;
     }
-    this.#backendSide.hold(kind, bytes);
-    if (this.#backendSide.heldBytes <= this.route.limits.bufferBytes + this.#maxFrameBytes) return;
+    this.backendSide.hold(kind, bytes);
+    if (this.backendSide.heldBytes <= this.route.limits.bufferBytes + this.#maxFrameBytes) return;
     this.hitBound('backend_buffer', CloseCode.TryAgainLater, 'the service cannot keep up');
   }
 
@@ -187,72 +186,58 @@ export class Session implements DownstreamHandler, StreamOwner {
     if (this.#state === 'resyncing') this.move('resynced');
     // A backend that is asked for it again before it was told gives it away when it is.
     else if (this.#state !== 'handing') return;
-    this.#backendSide.send(TrunkKind.Resync, counters);
+    this.backendSide.send(TrunkKind.Resync, counters);
   }
 
   // From the backend.
 
   onData(bytes: Uint8Array, run: DataRun): void {
-    if (this.client.isGone || this.#backendSide.isOpening) return;
+    if (this.client.isGone || this.backendSide.isOpening) return;
     this.tally.down(bytes, run, this.isPlain);
     const host = this.#host;
     this.afterSend(this.client.write(host.writer, bytes, run, host.nowMs));
   }
 
   onStreamFrame(kind: number, payload: Uint8Array): void {
-    if (this.isOver) return this.#onLateFrame(kind, payload);
+    if (this.isOver) return this.backendSide.late(kind, payload, (given) => this.#host.onHandedOff(this, given));
     switch (kind) {
       case TrunkKind.Opened:
         this.#maxFrameBytes = largestFrameBytes(largestMessageBytes(this), this.isPlain);
-        this.#backendSide.opened(payload);
+        this.backendSide.opened(payload);
         // The client has not become any faster by the change.
-        if (this.client.isStopped) this.#backendSide.sendCredit(false);
+        if (this.client.isStopped) this.backendSide.sendCredit(false);
         return;
       case TrunkKind.Close:
       case TrunkKind.Detach:
         return this.#onStreamEnd(decodeCloseFrame(payload), kind === TrunkKind.Close);
       case TrunkKind.Handoff: {
-        const handedOff = this.#backendSide.takeHandoff(payload);
+        const handedOff = this.backendSide.readHandoff(payload);
         this.move('handedOff');
+        this.backendSide.forget();
         return this.#host.onHandedOff(this, handedOff);
       }
       case TrunkKind.Credit:
-        this.#backendSide.onCredit(payload);
-        if (this.#state === 'live') this.#backendSide.releaseHeld();
+        this.backendSide.onCredit(payload);
+        if (this.#state === 'live') this.backendSide.releaseHeld();
         return;
       case TrunkKind.Subscribe:
       case TrunkKind.Unsubscribe:
-        if (this.#backendSide.isOpening) throw new ProtocolError('topic: expected the answer to open before it');
+        if (this.backendSide.isOpening) throw new ProtocolError('topic: expected the answer to open before it');
         this.#host.topics.onBackendFrame(this.onTopics, kind, payload);
     }
   }
 
-  /** The backend answers a session that is over here: see `#finish`. */
-  #onLateFrame(kind: number, payload: Uint8Array): void {
-    switch (kind) {
-      case TrunkKind.Opened:
-        this.#backendSide.opened(payload);
-        return this.#backendSide.end(CloseCode.GoingAway, 'its client has left', false);
-      case TrunkKind.Close:
-      case TrunkKind.Detach:
-        return this.#onStreamEnd(decodeCloseFrame(payload), kind === TrunkKind.Close);
-      case TrunkKind.Handoff:
-        this.#host.onHandedOff(this, this.#backendSide.takeHandoff(payload));
-    }
-  }
-
   onTrunkLost(): void {
-    this.#backendSide.forget();
-    if (this.#backendSide.settle({ kind: 'lost' })) return;
+    this.backendSide.forget();
+    if (this.backendSide.settle({ kind: 'lost' })) return;
     if (nextSessionState(this.#state, 'streamLost') === undefined) return;
     this.#leaveBackend('streamLost');
     this.#host.onStreamLost(this);
   }
 
   #onStreamEnd({ code, reason }: { readonly code: number; readonly reason: string }, isFinal: boolean): void {
-    this.#backendSide.forget();
-    if (this.#backendSide.settle({ kind: 'refused', code, reason }) || this.isOver) return;
-    this.endByBackend(code, reason, isFinal);
+    this.backendSide.forget();
+    if (!this.backendSide.settle({ kind: 'refused', code, reason })) this.endByBackend(code, reason, isFinal);
   }
 
   // What the host does with it.
@@ -267,15 +252,11 @@ export class Session implements DownstreamHandler, StreamOwner {
     this.origin.onBackend(link.backend.id);
   }
 
-  openStream(opening: StreamOpening): Promise<OpenResult> {
-    return this.#backendSide.open(this, opening);
-  }
-
   /** The first answer to the client; data follows. A plain client gets none. */
   welcome(frame: string): void {
     this.move('opened');
     this.tally.opened();
-    if (this.isPlain) this.#backendSide.releaseHeld();
+    if (this.isPlain) this.backendSide.releaseHeld();
     else {
       this.hasToken = true;
       this.send(frame);
@@ -284,12 +265,12 @@ export class Session implements DownstreamHandler, StreamOwner {
 
   askHandoff(): void {
     this.#leaveBackend('askHandoff');
-    this.#backendSide.send(TrunkKind.Handoff, NOTHING);
+    this.backendSide.send(TrunkKind.Handoff, NOTHING);
   }
 
   /** The backend does not give it away. Somebody else gets it without: what it still does there is fenced off. */
   abandon(): void {
-    this.#backendSide.end(CloseCode.TryAgainLater, 'the session was not handed over in time', false);
+    this.backendSide.end(CloseCode.TryAgainLater, 'the session was not handed over in time', false);
     this.#leaveBackend('streamLost');
     this.#host.onStreamLost(this);
   }
@@ -300,7 +281,7 @@ export class Session implements DownstreamHandler, StreamOwner {
     this.move('reopened');
     if (this.isPlain) {
       this.move('resynced');
-      this.#backendSide.releaseHeld();
+      this.backendSide.releaseHeld();
     } else {
       this.#resyncsOwed += 1;
       this.send(frame);
@@ -384,22 +365,12 @@ export class Session implements DownstreamHandler, StreamOwner {
     if (this.isOver) return;
     // On its way to a backend, and its client may come back for it: what the backends say of it is heard out, see carried.ts.
     const isCarried = !end.isFinal && isOnItsWay(this.#state);
+    if (end.isFinal) this.hasToken = false;
     this.move('ended');
-    if (isCarried) this.#backendSide.detach(end.code, end.reason);
-    else this.#backendSide.end(end.code, end.reason, end.isFinal);
+    if (isCarried) this.backendSide.detach(end.code, end.reason);
+    else this.backendSide.end(end.code, end.reason, end.isFinal);
     this.#host.onEnded(this, end);
     this.bind(undefined);
-  }
-
-  /** It is over here, and its backend still has something to say of it. */
-  get isAnswerDue(): boolean {
-    return this.isOver && this.#backendSide.hasStream;
-  }
-
-  /** No answer is waited for any more. */
-  forgetStream(): void {
-    this.#backendSide.forget();
-    this.#backendSide.settle({ kind: 'lost' });
   }
 
   // Small things.
@@ -407,14 +378,14 @@ export class Session implements DownstreamHandler, StreamOwner {
   #leaveBackend(event: 'streamLost' | 'askHandoff'): void {
     if (this.#state !== 'handing') this.unboundAtMs = Math.floor(performance.now());
     this.move(event);
-    if (!this.isPlain) this.#backendSide.dropHeld();
+    if (!this.isPlain) this.backendSide.dropHeld();
   }
 
   /** The client was sent something. */
   afterSend(taken: Taken): void {
     if (taken === 'fine' || this.isOver) return;
     if (taken === 'overrun') this.endSlow();
-    else this.#backendSide.sendCredit(false);
+    else this.backendSide.sendCredit(false);
   }
 
   /** Throws a ProtocolError when it cannot be: whoever caused it is to blame. */

@@ -15,7 +15,7 @@ export async function openAndWelcome(
   how: OpenHow,
   tail: readonly TailEntry[] = [],
 ): Promise<Refusal | undefined> {
-  const result = await session.openStream({
+  const result = await session.backendSide.open(session, {
     trunk: link.provenTrunk,
     body: openBody(session, how),
     tail,

@@ -68,3 +68,19 @@ export function otherThan(here: Stage, id: string): ScriptedBackend {
   for (const [other, backend] of here.backends) if (other !== id) return backend;
   throw new Error('scene: expected another backend');
 }
+
+/** The next such call of the stage to shared state is made, and its answer comes when the test says so. */
+export function holdAnswer(here: Stage, method: 'resume' | 'rebind'): () => void {
+  const sessions = here.state.sessions as unknown as Record<typeof method, (request: object) => Promise<unknown>>;
+  const ask = sessions[method].bind(sessions);
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  vi.spyOn(sessions, method).mockImplementationOnce(async (request) => {
+    const outcome = await ask(request);
+    await held;
+    return outcome;
+  });
+  return letGo;
+}
