@@ -24,7 +24,10 @@ export class Carried {
     if (session.backendSide.hasStream) this.#untilMs.set(session, nowMs + ANSWER_WITHIN_MS);
   }
 
-  /** `elsewhere` is shared state then. Refused where somebody has claimed it since: that one gets it from the backend that gave it away, which has it still. */
+  /**
+   * `elsewhere` is shared state then. Refused there where somebody has claimed the session since: that one gets it from the
+   * backend that gave it away, which has it still.
+   */
   async settle(session: Session, handedOff: HandedOff | undefined, result: MoveResult): Promise<void> {
     this.#untilMs.delete(session);
     if (handedOff === undefined || result === 'over' || !session.hasToken) return;
