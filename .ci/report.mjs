@@ -1,6 +1,6 @@
 /**
  * Reads vitest's JSON reports for .ci/run.
- *   node .ci/report.mjs again FIRST                     files of the failed tests, if these are few enough to be an accident
+ *   node .ci/report.mjs again FIRST                     files of the failed tests, if they are few enough to be an accident
  *   node .ci/report.mjs summary OUTCOME FIRST [SECOND]  the failed tests, and as the last line `N passed, N failed`
  * SECOND is of a run of those files alone: of what failed first, what failed there too has failed. A run that ended badly
  * without a failed test (no report, a broken test file, an unhandled error) counts as one failure.
@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
+/** Files: tests of one file often share what went wrong. */
 const MAX_ACCIDENTS = 2;
 
 function readReport(file) {
@@ -32,8 +33,9 @@ function failuresOf(report) {
 /** A file that could not even be loaded has no failed test, and running it again would change nothing. */
 function filesToRunAgain(report) {
   const failures = failuresOf(report);
-  const isAccident = failures.length <= MAX_ACCIDENTS && failures.length === report?.numFailedTests;
-  return isAccident ? [...new Set(failures.map(({ file }) => file))] : [];
+  const files = [...new Set(failures.map(({ file }) => file))];
+  const isAccident = files.length <= MAX_ACCIDENTS && failures.length === report?.numFailedTests;
+  return isAccident ? files : [];
 }
 
 function summary(outcome, first, second) {

@@ -349,6 +349,13 @@ describe('GivenAway', () => {
     expect(kept.takeBack(ask(1))).toBeUndefined();
   });
 
+  it('knows a client that was told of a message by its commit, before the handler was done', () => {
+    const kept = new GivenAway(() => undefined);
+    const { core, ...rest } = given(1);
+    kept.add({ ...rest, core: { ...core, exchange: { committed: 1 } } as SessionCore });
+    expect(kept.takeBack({ ...ask(1), client: { received: 0, lowest: 2, sent: 1 } })).toBeDefined();
+  });
+
   it('tells when the last is gone, and not before', () => {
     const onGone = vi.fn<() => void>();
     const kept = new GivenAway(onGone);

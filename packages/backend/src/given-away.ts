@@ -58,7 +58,7 @@ export class GivenAway {
   takeBack({ session: id, generation, client }: Open): Given | undefined {
     const given = this.#kept.get(id);
     if (given === undefined || generation <= given.core.generation) return undefined;
-    if (client !== undefined && !isWithin(client, given.counters)) {
+    if (client !== undefined && !isWithin(client, given)) {
       this.#forget(id);
       return undefined;
     }
@@ -85,6 +85,7 @@ export class GivenAway {
   }
 }
 
-function isWithin({ received, lowest }: ClientCounters, { lastDown, handled }: SessionCounters): boolean {
-  return received <= lastDown && lowest - 1 <= handled;
+/** As `Exchange.knows`. */
+function isWithin({ received, lowest }: ClientCounters, { counters, core }: Given): boolean {
+  return received <= counters.lastDown && lowest - 1 <= Math.max(counters.handled, core.exchange.committed);
 }

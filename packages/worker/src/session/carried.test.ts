@@ -271,6 +271,64 @@ describe('a client that vanishes while the next backend is asked to take its ses
   });
 });
 
+describe('a client that vanishes while its session waits for any backend', () => {
+  it('finds what could not be parked before', async () => {
+    const here = stage({ backends: { b1: {} } });
+    const client = await welcomed(here);
+    const { session } = client.welcome;
+    const { trunk, stream } = holderOf(here, client);
+    drain(trunk);
+    await settle();
+    here.isStateDown = (method) => method === 'session.park';
+    trunk.sendHandoff(stream, GIVEN, TAIL);
+    await settle();
+    here.isStateDown = () => false;
+    expect(parkedOf(here, session)).toBeUndefined();
+    client.vanish();
+    await settle();
+    expect(parkedOf(here, session)).toMatchObject(PARKED);
+    expect(endsOf(trunk, stream, TrunkKind.Close)).toEqual([CloseCode.Normal]);
+  });
+
+  it.each([
+    { what: 'as many messages as may be parked', messages: 1001, bytes: 1, parked: 1000 },
+    { what: 'at least the counters, where the messages are too large', messages: 5, bytes: 256 * 1024, parked: 0 },
+  ])('finds $what', async ({ messages, bytes, parked }) => {
+    const here = stage({ backends: { b1: {} } });
+    const client = await welcomed(here);
+    const { session } = client.welcome;
+    const { trunk, stream } = holderOf(here, client);
+    drain(trunk);
+    await settle();
+    const data = Buffer.alloc(bytes);
+    const tail = Array.from({ length: messages }, (_, i) => ({ n: i + 1, isBinary: true, data }));
+    trunk.sendHandoff(stream, { ...GIVEN, lastDown: messages, ackedDown: 0 }, tail);
+    await settle();
+    expect(parkedOf(here, session)).toMatchObject({ state: GIVEN.state, lastDown: messages, isComplete: true });
+    expect(tailOf(here, session)).toHaveLength(parked);
+    expect(endsOf(trunk, stream, TrunkKind.Close)).toEqual([CloseCode.Normal]);
+  });
+});
+
+describe('a client that vanishes while its session returns to its backend', () => {
+  it('which is told of the claim, and keeps it without a connection', async () => {
+    const here = stage();
+    const client = await welcomed(here);
+    const { session, generation } = client.welcome;
+    const { backend, trunk } = holderOf(here, client);
+    const answerRebind = holdAnswer(here, 'rebind');
+    trunk.cut();
+    await settle(200);
+    client.vanish();
+    await settle();
+    answerRebind();
+    await settle();
+    const { open, stream, trunk: again } = backend.opens.at(-1)!;
+    expect(open).toMatchObject({ cause: 'resume', session, generation: generation + 1 });
+    expect(endsOf(again, stream, TrunkKind.Detach)).toEqual([CloseCode.GoingAway]);
+  });
+});
+
 describe('a client that ends its session', () => {
   const leave = (client: FakeClient): void => client.say('c{"code":1000,"reason":""}');
 

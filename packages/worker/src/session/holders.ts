@@ -34,7 +34,7 @@ export interface Returning {
   readonly client: ClientCounters;
 }
 
-/** How long the two places that a moving session may be at are asked again, in turn: a trunk may be behind by that much. */
+/** Between the rounds in which the two places that a moving session may be at are asked again: a trunk may be behind by that much. */
 const MOVING_RETRIES_MS = [100, 300, 600, 1000, 1500];
 
 /** undefined: it goes on there. `elsewhere`: the backend that had it is gone, or has it no more. */
@@ -43,29 +43,35 @@ export async function resumeAtHolder(
   session: Session,
   { claim, token, client }: Returning,
 ): Promise<Refusal | undefined> {
-  const refusal = await resumeAt(parts, session, claim, client);
-  if (refusal?.kind !== 'elsewhere' || !claim.isTokenBehind) return refusal;
-  // Whoever moves a session writes that down first: its open may be later there than ours. Or it never gets there, and where its
-  // client knew it to be it is kept until it does.
+  const refusal = await resumeAt(parts, session, claim, { client, patienceMs: PATIENCE_MS });
+  if (refusal?.kind !== 'elsewhere' || !claim.isTokenBehind || isParkedWhole(claim)) return refusal;
+  // Whoever moves a session writes that down before it opens it there: that open may yet come. Where it does not, the backend that
+  // its client knew still keeps it.
   const there = { ...claim, isRecordBehind: true };
   const here = { ...there, backendId: token.backendId, incarnation: token.incarnation };
   for (const waitMs of MOVING_RETRIES_MS) {
     await sleep(waitMs);
     for (const place of [there, here]) {
-      const result = await resumeAt(parts, session, place, client);
+      const result = await resumeAt(parts, session, place, { client, patienceMs: 0 });
       if (result?.kind !== 'elsewhere') return result;
     }
   }
   return refusal;
 }
 
+/** By whoever was moving it: nobody has it. */
+function isParkedWhole({ stored }: Claim): boolean {
+  const { parked } = stored?.record ?? {};
+  return parked?.isComplete === true && parked.generation === stored?.previousGeneration;
+}
+
 async function resumeAt(
   parts: SessionParts,
   session: Session,
   claim: Claim,
-  client: ClientCounters,
+  { client, patienceMs }: { readonly client: ClientCounters; readonly patienceMs: number },
 ): Promise<Refusal | undefined> {
-  const link = await findHolder(parts, session, claim);
+  const link = await findHolder(parts, session, claim, patienceMs);
   if (link === undefined) return { kind: 'elsewhere' };
   if (!session.isOver) session.bind(link);
   if (claim.isRecordBehind) {
@@ -78,6 +84,8 @@ async function resumeAt(
     if (refusal === undefined && claim.stored === undefined) void parts.records.create(session);
     return refusal;
   }
+  // A newer connection of its client has it.
+  if (session.isOver) return refusal;
   // Nobody could tell us the generation, until the backend did.
   session.generation = Math.max(session.generation, refusal.generation ?? 0) + 1;
   const second = await openAndWelcome(parts, session, link, { cause: 'resume', client });
@@ -85,11 +93,13 @@ async function resumeAt(
   return second;
 }
 
-/** The link to the very life of the backend that has the session; waits a moment for one that is being dialled. */
+/** The link to the very life of the backend that has the session; waits for one that is being dialled. */
+// oxlint-disable-next-line max-params
 async function findHolder(
   { trunks }: SessionParts,
   { pool }: Session,
   { backendId, incarnation }: Claim,
+  patienceMs: number,
 ): Promise<Link | undefined> {
   const look = (): Link | 'gone' | undefined => {
     const backend = pool.find(backendId);
@@ -98,6 +108,6 @@ async function findHolder(
     if (link.provenTrunk !== undefined) return link.incarnation === incarnation ? link : 'gone';
     return link.isConnecting || link.isReturning ? undefined : 'gone';
   };
-  const found = await trunks.waitFor(look, PATIENCE_MS);
+  const found = await trunks.waitFor(look, patienceMs);
   return found === 'gone' ? undefined : found;
 }

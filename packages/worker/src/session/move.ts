@@ -4,6 +4,7 @@
  */
 import { CloseCode, type TailEntry } from '@holdfast/protocol';
 import type { Link } from '../trunk/link.js';
+import type { Trunk } from '../trunk/trunk.js';
 import { refusalOf } from './open-result.js';
 import { type OpenHow, openBody } from './opening.js';
 import { NOTHING_KEPT, restorationOf } from './restoration.js';
@@ -28,10 +29,11 @@ interface Plan {
 export async function returnSession(parts: SessionParts, session: Session, link: Link): Promise<MoveResult> {
   session.move('reopen');
   const rebinding = await parts.records.rebind(session, link);
-  if (session.isOver) return 'over';
   if (rebinding.kind === 'fenced') return replaced(parts, session, 'return');
   session.generation = rebinding.generation;
-  return open(parts, session, { how: { cause: 'resume' }, tail: [], cause: 'return' });
+  if (session.isOver && !session.hasToken) return ended(parts, session);
+  // It has the session, whatever it is about to do: and it is to learn of the claim though the client has left.
+  return open(parts, session, { how: { cause: 'resume' }, tail: [], cause: 'return', trunk: link.provenTrunk });
 }
 
 /** To another backend, with what the old one handed over, or else with what was kept in shared state. */
@@ -48,12 +50,13 @@ export async function moveSession(
   if (rebinding.kind === 'fenced') return replaced(parts, session, handedOff === undefined ? 'failover' : 'handoff');
   session.generation = rebinding.generation;
   if (session.isOver) return session.hasToken ? 'elsewhere' : ended(parts, session);
-  if (handedOff !== undefined) return open(parts, session, planOf(handedOff));
+  const trunk = link.readyTrunk;
+  if (handedOff !== undefined) return open(parts, session, { ...planOf(handedOff), trunk });
   const kept = (rebinding.record && restorationOf(rebinding.record, previousGeneration)) ?? NOTHING_KEPT;
   // What cannot be read is lost; the counters tell the backend how much, and it tells the client.
   const tail = kept.counters === undefined ? [] : await parts.records.readTail(session.id);
   if (session.isOver) return 'over';
-  return open(parts, session, { how: kept, tail: tail ?? [], cause: kept.cause });
+  return open(parts, session, { how: kept, tail: tail ?? [], cause: kept.cause, trunk: link.readyTrunk });
 }
 
 /** Its client has ended it meanwhile: what the move has written down since is for nobody. */
@@ -66,10 +69,14 @@ function planOf({ handoff: { state, ...counters }, tail }: HandedOff): Plan {
   return { how: { cause: 'handoff', counters, state }, tail, cause: 'handoff' };
 }
 
-async function open(parts: SessionParts, session: Session, { how, tail, cause }: Plan): Promise<MoveResult> {
+async function open(
+  parts: SessionParts,
+  session: Session,
+  { how, tail, cause, trunk }: Plan & { readonly trunk: Trunk | undefined },
+): Promise<MoveResult> {
   const { greeter, stats } = parts;
   const result = await session.backendSide.open(session, {
-    trunk: session.link?.readyTrunk,
+    trunk,
     body: openBody(session, how),
     tail,
     onOpened: (opened) => {

@@ -5,7 +5,7 @@
  * session nothing but the way back after its backend's death.
  */
 import type { NewSession, ResumeOutcome, SessionRecord, SessionStore, TailEntry } from '@holdfast/state';
-import type { Handoff } from '@holdfast/protocol';
+import { type Handoff, PARKED_TAIL } from '@holdfast/protocol';
 import type { Link } from '../trunk/link.js';
 import type { Session } from './session.js';
 import type { ResumeClaims } from './token.js';
@@ -123,11 +123,13 @@ export class SessionRecords {
       const request = {
         sessionId,
         generation,
-        entries: tail,
+        entries: tail.slice(0, PARKED_TAIL.messages),
         counters: { ...counters, state, isComplete: true },
         windowMs,
       };
-      return (await this.#store.park(request)) === 'parked';
+      const outcome = await this.#store.park(request);
+      // The counters alone: whoever goes on with it can tell what is missing.
+      return (outcome === 'full' ? await this.#store.park({ ...request, entries: [] }) : outcome) === 'parked';
     } catch (error) {
       this.#log.warn({ err: error, sessionId }, 'session not parked');
       return false;

@@ -99,10 +99,12 @@ export class Rehoming {
 
   /** @param isFinal its client does not come back for it. */
   onEnded(session: Session, isFinal: boolean): void {
-    if (isFinal) this.#handedOff.get(session)?.release();
+    const handedOff = this.#handedOff.get(session);
     this.#forget(session);
     if (session.link !== undefined) this.#returning.get(session.link)?.delete(session);
-    this.#waiting.get(session.pool)?.delete(session);
+    const wasWaiting = this.#waiting.get(session.pool)?.delete(session) === true;
+    if (isFinal) handedOff?.release();
+    else if (wasWaiting) void this.#carried.settle(session, handedOff, 'elsewhere');
     this.#carried.add(session, performance.now());
   }
 
