@@ -144,11 +144,7 @@ function end(place: Place, later: (start: () => void) => void): void {
 }
 
 /** By the word of an operator, which every worker hears. */
-function evict(
-  { workers }: World,
-  { name }: Place & { readonly name: string },
-  later: (end: () => void) => void,
-): void {
+function evict({ workers }: World, { name }: BackendActor, later: (end: () => void) => void): void {
   for (const worker of workers) worker.setState(name, 'draining');
   later(() => workers.forEach((worker) => worker.setState(name, 'ready')));
 }

@@ -80,14 +80,6 @@ export class BackendSide {
     attempt.opened(opened);
   }
 
-  /** Ends the open, if there is one. */
-  settle(result: OpenResult): boolean {
-    const attempt = this.#attempt;
-    this.#attempt = undefined;
-    attempt?.settle(result);
-    return attempt !== undefined;
-  }
-
   send(kind: number, payload: Uint8Array): void {
     this.#trunk?.send(this.#stream, kind, payload);
   }
@@ -147,8 +139,7 @@ export class BackendSide {
         return this.end(CloseCode.GoingAway, 'its client has left', false);
       case TrunkKind.Close:
       case TrunkKind.Detach:
-        this.forget();
-        return void this.settle({ kind: 'refused', ...decodeCloseFrame(payload) });
+        return void this.lose({ kind: 'refused', ...decodeCloseFrame(payload) });
       case TrunkKind.Handoff: {
         const handedOff = this.readHandoff(payload);
         this.forget();
@@ -157,19 +148,18 @@ export class BackendSide {
     }
   }
 
-  /** No answer is waited for any more. */
-  giveUp(): void {
+  /** There is no stream any more. True: an open that had no answer has ended with it. */
+  lose(result: OpenResult): boolean {
     this.forget();
-    this.settle({ kind: 'lost' });
+    return this.#settle(result);
   }
 
   /** The last word on the stream: the session is over, or its connection alone is. */
   end(code: number, reason: string, isFinal: boolean): void {
     const kind = isFinal ? TrunkKind.Close : TrunkKind.Detach;
     if (this.#stream > 0) this.#trunk?.end(this.#stream, kind, wireCodeOf(code), cutCloseReason(reason));
-    this.forget();
     this.dropHeld();
-    this.settle({ kind: 'left' });
+    this.lose({ kind: 'left' });
   }
 
   /** The connection is over, and what the backend is about to answer is still wanted. */
@@ -178,11 +168,18 @@ export class BackendSide {
     this.send(TrunkKind.Detach, encodeCloseFrame(wireCodeOf(code), cutCloseReason(reason)));
   }
 
+  /** Ends the open, if there is one. */
+  #settle(result: OpenResult): boolean {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    attempt?.settle(result);
+    return attempt !== undefined;
+  }
+
   #onTimeout(): void {
     // Detached, not closed: where the session was held before, it is kept.
     this.#trunk?.end(this.#stream, TrunkKind.Detach, CloseCode.TryAgainLater, 'open was not answered in time');
-    this.forget();
-    this.settle({ kind: 'timeout' });
+    this.lose({ kind: 'timeout' });
   }
 }
 

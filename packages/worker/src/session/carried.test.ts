@@ -8,7 +8,17 @@ import {
 } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import type { ReceivedOpen, ScriptedTrunk } from '../trunk/testing/scripted-backend.js';
-import { holdAnswer, holderOf, otherThan, resuming, settle, stage, useScene, welcomed } from './testing/scene.js';
+import {
+  claimElsewhere,
+  holdAnswer,
+  holderOf,
+  otherThan,
+  resuming,
+  settle,
+  stage,
+  useScene,
+  welcomed,
+} from './testing/scene.js';
 import type { FakeClient } from './testing/fake-client.js';
 import type { Stage } from './testing/stage.js';
 
@@ -66,14 +76,7 @@ function tailOf(here: Stage, session: string): readonly string[] {
 
 /** Somebody else becomes the owner. */
 function claim(here: Stage, sessionId: string): void {
-  const outcome = here.store.sessions.resume({
-    sessionId,
-    principal: '',
-    workerId: 'another',
-    ttlMs: 60_000,
-    hint: { generation: 1 },
-  });
-  expect(outcome).toMatchObject({ kind: 'resumed', generation: 2 });
+  expect(claimElsewhere(here, sessionId)).toMatchObject({ kind: 'resumed', generation: 2 });
 }
 
 describe('a session that is handed over', () => {

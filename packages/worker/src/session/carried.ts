@@ -2,13 +2,11 @@
  * Sessions whose client has left while they were between two backends: what the one gives away, or the other does not take, is
  * parked, so that the client finds it when it comes back, at whatever worker.
  */
+import { ANSWER_WITHIN_MS } from './handoffs.js';
 import type { MoveResult } from './move.js';
 import type { SessionRecords } from './records.js';
 import type { Session } from './session.js';
 import type { HandedOff } from './session-host.js';
-
-/** A backend that has not answered by then has not given anything away. */
-const ANSWER_WITHIN_MS = 10_000;
 
 export class Carried {
   readonly #records: Pick<SessionRecords, 'park'>;
@@ -38,7 +36,7 @@ export class Carried {
     for (const [session, untilMs] of this.#untilMs) {
       if (session.backendSide.hasStream && nowMs < untilMs) continue;
       this.#untilMs.delete(session);
-      session.backendSide.giveUp();
+      session.backendSide.lose({ kind: 'lost' });
     }
   }
 }

@@ -11,7 +11,7 @@ import type { Link } from '../trunk/link.js';
 import type { Session } from './session.js';
 
 /** A backend gives its handlers 5 s to finish the message in hand. */
-const ANSWER_WITHIN_MS = 10_000;
+export const ANSWER_WITHIN_MS: number = 10_000;
 /** Not faster where time allows it: a hundred per second and worker. */
 const EACH_MS = 10;
 /** Of the time that the backend gives: the rest is for handlers that are slow, and for those that nobody takes at once. */

@@ -1,7 +1,17 @@
 import { TrunkKind, type OpenCause, type TailEntry } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import type { ReceivedOpen, ScriptedBackend } from '../trunk/testing/scripted-backend.js';
-import { holdAnswer, holderOf, otherThan, resuming, settle, stage, useScene, welcomed } from './testing/scene.js';
+import {
+  claimElsewhere,
+  holdAnswer,
+  holderOf,
+  otherThan,
+  resuming,
+  settle,
+  stage,
+  useScene,
+  welcomed,
+} from './testing/scene.js';
 import type { Stage } from './testing/stage.js';
 
 useScene();
@@ -11,14 +21,20 @@ const TAIL: readonly TailEntry[] = [{ n: 3, isBinary: false, data: Buffer.from('
 /** All that a moving session is asked for. */
 const RETRIES_MS = 3500;
 
-/** Its client has lost the connection, and the record says that somebody has moved it since: the token is behind. */
-async function moved(here: Stage) {
+/** Its client has lost the connection. */
+async function away(here: Stage) {
   const client = await welcomed(here);
-  const from = holderOf(here, client);
-  const to = { backend: otherThan(here, from.id), id: from.id === 'b1' ? 'b2' : 'b1' };
+  const holder = holderOf(here, client);
   client.vanish();
   await settle();
   const { session, token } = client.welcome;
+  return { ...holder, session, token };
+}
+
+/** Its client has lost the connection, and the record says that somebody has moved it since: the token is behind. */
+async function moved(here: Stage) {
+  const { session, token, ...from } = await away(here);
+  const to = { backend: otherThan(here, from.id), id: from.id === 'b1' ? 'b2' : 'b1' };
   const owner = { backendId: to.id, backendIncarnation: to.backend.incarnation, workerId: 'another' };
   const rebind = { sessionId: session, expectedGeneration: 1, ...owner, ttlMs: 60_000 };
   expect(here.store.sessions.rebind(rebind)).toMatchObject({ kind: 'rebound', generation: 2 });
@@ -105,13 +121,7 @@ describe('a resume by a token that is behind the record', () => {
     const { session, token, from } = await moved(here);
     from.backend.held.delete(session);
     const client = await resuming(here, token);
-    here.store.sessions.resume({
-      sessionId: session,
-      principal: '',
-      workerId: 'another',
-      ttlMs: 60_000,
-      hint: { generation: 1 },
-    });
+    claimElsewhere(here, session);
     arrive(from.backend, session);
     await settle(500);
     expect(client.controls('g')).toHaveLength(1);
@@ -123,12 +133,9 @@ describe('a resume by a token that is behind the record', () => {
 describe('a resume by a token that is not behind', () => {
   it('asks the one backend that has the session once', async () => {
     const here = stage();
-    const first = await welcomed(here);
-    const { backend } = holderOf(here, first);
-    first.vanish();
-    await settle();
-    backend.held.delete(first.welcome.session);
-    const client = await resuming(here, first.welcome.token, { received: 4 });
+    const { session, token, backend } = await away(here);
+    backend.held.delete(session);
+    const client = await resuming(here, token, { received: 4 });
     expect(client.welcome).toMatchObject({ resumed: false, lost: { from: 5, to: null } });
     await settle(RETRIES_MS + 500);
     expect(opensOf(here, 'resume')).toHaveLength(1);
@@ -138,11 +145,7 @@ describe('a resume by a token that is not behind', () => {
 describe('a claim whose client leaves', () => {
   it('while its backend has not answered: the backend learns of it, and that nobody is there', async () => {
     const here = stage();
-    const first = await welcomed(here);
-    const { session, token } = first.welcome;
-    const { backend, id } = holderOf(here, first);
-    first.vanish();
-    await settle();
+    const { session, token, backend, id } = await away(here);
     backend.onOpen = () => undefined;
     const second = await resuming(here, token);
     second.vanish();
@@ -161,11 +164,7 @@ describe('a claim whose client leaves', () => {
 
   it('while shared state has not answered: the backend is told nevertheless', async () => {
     const here = stage();
-    const first = await welcomed(here);
-    const { session, token } = first.welcome;
-    const { backend, id } = holderOf(here, first);
-    first.vanish();
-    await settle();
+    const { session, token, backend, id } = await away(here);
     const answerResume = holdAnswer(here, 'resume');
     const second = await resuming(here, token);
     second.vanish();

@@ -228,16 +228,14 @@ export class Session implements DownstreamHandler, StreamOwner {
   }
 
   onTrunkLost(): void {
-    this.backendSide.forget();
-    if (this.backendSide.settle({ kind: 'lost' })) return;
+    if (this.backendSide.lose({ kind: 'lost' })) return;
     if (nextSessionState(this.#state, 'streamLost') === undefined) return;
     this.#leaveBackend('streamLost');
     this.#host.onStreamLost(this);
   }
 
   #onStreamEnd({ code, reason }: { readonly code: number; readonly reason: string }, isFinal: boolean): void {
-    this.backendSide.forget();
-    if (!this.backendSide.settle({ kind: 'refused', code, reason })) this.endByBackend(code, reason, isFinal);
+    if (!this.backendSide.lose({ kind: 'refused', code, reason })) this.endByBackend(code, reason, isFinal);
   }
 
   // What the host does with it.

@@ -1,4 +1,5 @@
 /** What most tests of sessions begin with: a stage on fake timers, a client that is welcomed, a network that settles. */
+import type { ResumeOutcome } from '@holdfast/state';
 import { afterEach, beforeEach, vi } from 'vitest';
 import type { HeldSession, ScriptedBackend } from '../../trunk/testing/scripted-backend.js';
 import type { FakeClient } from './fake-client.js';
@@ -67,6 +68,12 @@ export function holderOf(
 export function otherThan(here: Stage, id: string): ScriptedBackend {
   for (const [other, backend] of here.backends) if (other !== id) return backend;
   throw new Error('scene: expected another backend');
+}
+
+/** Another worker claims a session that began here. */
+export function claimElsewhere(here: Stage, sessionId: string): ResumeOutcome {
+  const hint = { generation: 1 };
+  return here.store.sessions.resume({ sessionId, principal: '', workerId: 'another', ttlMs: 60_000, hint });
 }
 
 /** The next such call of the stage to shared state is made, and its answer comes when the test says so. */
